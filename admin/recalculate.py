@@ -24,7 +24,7 @@ SHOWN_MAX = 50
 
 @click.command(
     epilog="Exit status: 0 nothing has drifted, or all of it is rebuilt; 1 something has drifted, in a dry run, or the "
-    "database is away."
+    "database cannot be reached."
 )
 @click.argument("player", required=False, type=identifier(), help="The player's id.")
 @click.option("--all", "every", is_flag=True, help="All players, page by page.")
@@ -50,7 +50,7 @@ def recalculate(player: str | None, *, every: bool, dry_run: bool, acting: Actin
     if numbers > len(shown):
         say(f"and {numbers - len(shown):,} more")
     done = "" if not numbers else ", not rebuilt" if dry_run else ", rebuilt"
-    say(f"{count_text(players, 'player')} looked at, {numbers:,} standings had drifted{done}")
+    say(f"{count_text(players, 'player')} checked, {numbers:,} standings had drifted{done}")
     return 1 if numbers and dry_run else 0
 
 

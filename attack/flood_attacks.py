@@ -47,7 +47,7 @@ class Flood:
                 while not stopping.wait(PAUSE_S):
                     self._open_some(selector)
                     for key, _ in selector.select(0):
-                        self._look_at(selector, key.fileobj)
+                        self._receive(selector, key.fileobj)
             finally:
                 for key in list(selector.get_map().values()):
                     assert isinstance(key.fileobj, socket.socket)  # noqa: S101 - narrows the type
@@ -64,7 +64,7 @@ class Flood:
                 self.opened += 1
         self.most = max(self.most, len(selector.get_map()))
 
-    def _look_at(self, selector: selectors.BaseSelector, connection: object) -> None:
+    def _receive(self, selector: selectors.BaseSelector, connection: object) -> None:
         """Drop what arrives, and a connection that the server has ended."""
         assert isinstance(connection, socket.socket)  # noqa: S101 - narrows the type
         try:

@@ -62,7 +62,7 @@ def compose(settings: EventSourceSettings, process: Process) -> None:
     pump.start()
     process.lifecycle.on_stop("pump", lambda: pump.stop(process.grace_s), timeout_s=process.grace_s + CLOSE_S)
     # Stopped before the pump, which closes the broker that these ask.
-    process.duties.start("look up the lag", LAG_INTERVAL_S, lag.look, pass_s=ASK_S)
+    process.duties.start("look up the lag", LAG_INTERVAL_S, lag.refresh, pass_s=ASK_S)
     process.duties.start("probe broker", PROBE_INTERVAL_S, health.add_probe("broker", broker.problem), pass_s=ASK_S)
     process.duties.start("probe reporting", PROBE_INTERVAL_S, health.add_probe("reporting", pump.problem))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from event_source.settings import HandlerSettings
-from shared.runtime.file_watch import LOOK_INTERVAL_S, FileWatch
+from shared.runtime.file_watch import CHECK_INTERVAL_S, FileWatch
 from shared.runtime.service import Process
 from shared.runtime.tls_material import TlsMaterial
 from shared.runtime.tls_settings import open_files
@@ -26,5 +26,5 @@ def open_handler_tls(settings: HandlerSettings, process: Process) -> FileWatch[T
         lambda: float(files.refused is not None),
     )
     process.lifecycle.on_reload(files.reload)
-    process.duties.start("follow certificates of the source", LOOK_INTERVAL_S, files.look)
+    process.duties.start("follow certificates of the source", CHECK_INTERVAL_S, files.check)
     return files

@@ -14,7 +14,7 @@ class Lag:
         self._broker = broker
         self._last = math.nan
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Ask the broker."""
         found = self._broker.lag()
         self._last = math.nan if found is None else float(found)

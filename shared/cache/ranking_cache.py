@@ -123,7 +123,7 @@ class RankingCache:
         """Return the same as `missing`, with what is known of each. Raise `CacheUnavailable`."""
         expected = [(ranking, trusted) for ranking in rankings if (trusted := self._markers.of(ranking)) is not None]
 
-        def look(client: redis.Redis) -> list[object]:
+        def read_markers(client: redis.Redis) -> list[object]:
             with client.pipeline(transaction=False) as pipeline:
                 for ranking, trusted in expected:
                     keys = trusted.keys.ranking(ranking)
@@ -132,7 +132,7 @@ class RankingCache:
                         pipeline.expire(key, RANKING_TTL_S)
                 return list(pipeline.execute(raise_on_error=False)[:: 1 + len(RankingKeys._fields)])
 
-        markers = self._cache.ask(look, for_duty=True) if expected else []
+        markers = self._cache.ask(read_markers, for_duty=True) if expected else []
         return [
             Untrusted(ranking, trusted, isinstance(found, bytes) and trusted.marker.differs_in_timeline(found))
             for (ranking, trusted), found in zip(expected, markers, strict=True)

@@ -96,7 +96,7 @@ class ClusterClient(RedisClient):
 
     def probes(self, prefix: str) -> Iterable[Callable[[redis.Redis], object]]:
         """Yield questions to all primaries that succeed if rankings can be stored."""
-        yield self._look_around
+        yield self._rediscover
         for name in list(self.nodes(self._client)):
             yield partial(self._of_node, name, lambda node: node.echo("." * PROBE_BYTES))
             yield partial(self._of_node, name, partial(_write, self._probe_key(prefix, name)))
@@ -106,7 +106,7 @@ class ClusterClient(RedisClient):
         """Return all primaries by host and port."""
         return {node.name: client.get_redis_connection(node) for node in client.get_primaries()}
 
-    def _look_around(self, client: Any) -> None:
+    def _rediscover(self, client: Any) -> None:
         """Find out again which node has which slots, if a question has failed since."""
         if self._doubtful:
             client.nodes_manager.initialize(disconnect_startup_nodes_pools=False)

@@ -83,11 +83,11 @@ class LiveCallers:
             self._state = self._state_of(document)
             self.generation += 1
 
-    def look_for_keys(self) -> None:
+    def refresh_keys(self) -> None:
         """Read the keys of issuers, where that is due. The pass of a duty; only it waits for other servers."""
         changed = False
         for followed in list(self._followed.values()):
-            changed |= followed.look()
+            changed |= followed.refresh()
         if changed:
             with self._lock:
                 self._state = self._state_of(self._state.document)

@@ -31,7 +31,7 @@ FETCH_AGAIN_S = 10.0
 """Interval in seconds after a fetch that has failed, or if a token named a key that is not known: however many such
 tokens there are, the issuer gets no more requests than that."""
 FETCH_TIMEOUT_S = 5.0
-LOOK_S = 1.0
+REFRESH_INTERVAL_S = 1.0
 """Interval in seconds at which files are read, and URLs fetched that are due."""
 
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
@@ -98,7 +98,7 @@ def _usable(described: Mapping[str, Any]) -> TokenKey | None:
 
 
 class FollowedKeys:
-    """The keys at one place. `look` is called by a duty; all other methods are thread-safe."""
+    """The keys at one place. `refresh` is called by a duty; all other methods are thread-safe."""
 
     def __init__(self, place: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.place = place
@@ -110,18 +110,18 @@ class FollowedKeys:
         self._is_url = "://" in place
         self._pool = bounded_pool(1) if self._is_url else None
         self._due = clock()
-        self._looked_at = clock() - FETCH_AGAIN_S
+        self._read_at = clock() - FETCH_AGAIN_S
 
     def want(self) -> None:
         """Note that a token named a key that is not known: the issuer may have a new one."""
-        self._due = min(self._due, self._looked_at + FETCH_AGAIN_S)
+        self._due = min(self._due, self._read_at + FETCH_AGAIN_S)
 
-    def look(self) -> bool:
+    def refresh(self) -> bool:
         """Read the keys if that is due, and return whether they have changed."""
         now = self._clock()
         if self._is_url and now < self._due:
             return False
-        self._looked_at, self._due = now, now + FETCH_INTERVAL_S
+        self._read_at, self._due = now, now + FETCH_INTERVAL_S
         try:
             keys = read_key_set(self._fetched() if self._is_url else read_small(Path(self.place)))
         except FileRefused as refusal:

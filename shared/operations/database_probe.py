@@ -59,7 +59,7 @@ def probe_database(
 ) -> str | None:
     """Return why the database cannot be used; None if it can. Its clock is compared with the process's on the way.
 
-    A service needs more rights than other processes. With `checks`, schema and rights are looked at from time to time.
+    A service needs more rights than other processes. With `checks`, schema and rights are checked from time to time.
     """
     deadline = time.monotonic() + PROBE_DEADLINE_S
     checks = checks or SchemaChecks()

@@ -1,7 +1,7 @@
 """Work that follows all players at a cost that depends on how many of them change.
 
-A duty looks at the players that transactions have noted as changed, and, from time to time, at all of them: when it
-works by another version, as of the catalogue, and once in `SWEEP_INTERVAL`, which repairs what was changed by hand.
+A duty updates the players that transactions have noted as changed, and, from time to time, all of them: when it works
+by another version, as of the catalogue, and once in `SWEEP_INTERVAL`, which repairs what was changed by hand.
 Each step is a short transaction of its own that also stores how far it came. So a process may die at any point, and
 another goes on; nothing holds back the vacuum of the database, and there is no number of players that is too great.
 """
@@ -28,7 +28,7 @@ REST_FACTOR = 9
 """Rest after each step, as a multiple of its duration: at most a tenth of a core is spent on a duty."""
 REST_MAX_S = 5.0
 OWNED_FOR: Microseconds = 60 * SECOND
-"""Time after which a process that was not seen is taken for gone: longer than a step and a rest."""
+"""Time after which a process that was not seen counts as dead: longer than a step and a rest."""
 SWEEP_INTERVAL: Microseconds = 24 * HOUR
 """Pause between sweeps of one version."""
 PUBLISH_INTERVAL: Microseconds = 60 * SECOND
@@ -40,13 +40,13 @@ class PlayerRange(NamedTuple):
 
     user_ids: Sequence[str]
     end: str | None
-    """The id with which the next range begins after; None if this is the last one."""
+    """The last id of this range; None if no range follows."""
 
 
 class SweepWork(NamedTuple):
     """The work of a duty on players, each time in the transaction of a step."""
 
-    look_at: Callable[[Connection, Sequence[str]], object]
+    update: Callable[[Connection, Sequence[str]], object]
     """Bring what is stored of these players up to date."""
     range_after: Callable[[Connection, str], PlayerRange]
     """Return the range that begins after an id."""
@@ -116,12 +116,12 @@ class PlayerSweep:
         return sweep.version == version and finished is not None and 0 <= self._clock() - finished < self._interval
 
     def one_step(self, connection: Connection, version: str, work: SweepWork) -> SweepStep:
-        """Look at some changed players or at a range of all, or finish, in this transaction."""
+        """Update some changed players or a range of all, or finish, in this transaction."""
         now = self._clock()
         sweep = player_sweeps.take(connection, self._duty, self._owner, now, now - OWNED_FOR)
         if sweep is None:
             return SweepStep.BUSY
-        sweep = _begun_if_due(sweep, version, now)
+        sweep = _start_sweep_if_due(sweep, version, now)
         # While a sweep is under way, it goes on however many players change.
         takes_range = sweep.bookmark is not None and self._range_is_next
         self._range_is_next = not self._range_is_next
@@ -130,7 +130,7 @@ class PlayerSweep:
             changed = player_sweeps.take_changed(connection, self._duty, CHANGED_MAX)
             if changed or more:
                 if changed:
-                    work.look_at(connection, changed)
+                    work.update(connection, changed)
                 return self._worked(connection, now, sweep._replace(unpublished=sweep.unpublished or bool(changed)))
             if sweep.bookmark is not None and _may_publish(sweep, now):
                 work.publish(connection)
@@ -138,7 +138,7 @@ class PlayerSweep:
         if sweep.bookmark is not None:
             user_ids, end = work.range_after(connection, sweep.bookmark)
             if user_ids:
-                work.look_at(connection, user_ids)
+                work.update(connection, user_ids)
             visited = sweep.visited + len(user_ids)
             sweep = sweep._replace(bookmark=end, visited=visited, unpublished=True)
             if end is None:
@@ -158,8 +158,8 @@ class PlayerSweep:
         return SweepStep.WORKED
 
 
-def _begun_if_due(sweep: Sweep, version: str, now: Instant) -> Sweep:
-    """Return the sweep, or a new one if this version was not swept, or not for long."""
+def _start_sweep_if_due(sweep: Sweep, version: str, now: Instant) -> Sweep:
+    """Return the sweep, or a new one if this version was never swept, or long ago."""
     if sweep.version != version:
         return sweep._replace(
             version=version,

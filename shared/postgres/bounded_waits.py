@@ -56,7 +56,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
     def connect(  # type: ignore[override]  # the keywords of the original pass through
         cls, conninfo: str = "", *, failed: Callable[[psycopg.Error], None] | None = None, **kwargs: Any
     ) -> Self:
-        """Connect as psycopg does. `failed` hears of the error, which the pool only writes to the log."""
+        """Connect as psycopg does. `failed` is called with the error, which the pool only writes to the log."""
         try:
             return super().connect(conninfo, **kwargs)
         except psycopg.Error as error:
@@ -131,7 +131,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         ends = None if timeout is None else time.monotonic() + timeout
         try:
             # Listening takes 3 µs of CPU, a tenth of what a read by primary key takes here.
-            return super().wait(self._listening(gen) if self.silence.matters(timeout) else gen, interval, timeout)
+            return super().wait(self._listening(gen) if self.silence.must_listen(timeout) else gen, interval, timeout)
         except psycopg.OperationalError as error:
             # psycopg has no public error for its own timeout. A connection lost this late counts as a timeout, too.
             late = error.sqlstate is None and ends is not None and time.monotonic() >= ends

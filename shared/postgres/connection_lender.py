@@ -90,7 +90,7 @@ class ConnectionLender:
     def borrow(self, deadline: float) -> Connection:
         """Return a connection that gives up at the deadline, in monotonic seconds; hand it to `give_back`.
 
-        Raise `DeadlineExceeded` if that is about now, `Overloaded` if none becomes free in time, and
+        Raise `DeadlineExceeded` if less than `REMAINING_MIN_S` is left, `Overloaded` if none becomes free in time, and
         `DatabaseUnavailable` if there are none.
         """
         remaining_s = deadline - time.monotonic()

@@ -21,7 +21,7 @@ from shared.postgres.distribution.doubt import prepared_transactions
 from shared.postgres.replication import confirm_read, confirmed, wait_again
 from shared.postgres.setup_faults import SETUP_FAULTS, SetupFaultLog
 from shared.postgres.sqlstates import (
-    POOLED_AWAY,
+    POOLER_CHANGED_SESSION,
     PREPARED_STATEMENTS_LOST,
     ContentRefused,
     Failure,
@@ -225,7 +225,7 @@ class Database:
                 return result
             except psycopg.Error as error:
                 failure = classify(error)
-                if error.sqlstate in POOLED_AWAY:
+                if error.sqlstate in POOLER_CHANGED_SESSION:
                     lender.problem = PREPARED_STATEMENTS_LOST
                 if failure is Failure.CONTENT:
                     raise ContentRefused(error) from error

@@ -159,7 +159,7 @@ def _migrating(address: str) -> Iterator[tuple[Connection, DatabaseBackend]]:
     with _refusals(), Connection.connect(address, **_arguments(address)) as connection:
         _check_rights(connection)
         # An advisory lock ends with its connection. yoyo's own lock is a row that a killed run would leave behind.
-        # Building an index beside calls waits for every statement that is being executed, so the wait is not one.
+        # Building an index concurrently waits for every statement that is being executed, so the wait is not one.
         while not _TRY_LOCK.value(connection, ADVISORY_LOCK):
             time.sleep(LOCK_POLL_S)
         uri = DatabaseURI("postgresql+psycopg", None, None, None, None, address, {})

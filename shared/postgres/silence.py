@@ -37,7 +37,7 @@ class Silence:
         if self._stopping_since is None:
             self._stopping_since = time.monotonic()
 
-    def matters(self, timeout_s: float | None) -> bool:
+    def must_listen(self, timeout_s: float | None) -> bool:
         """Return whether a wait of this length must listen. Outside a stop short ones end by themselves soon enough."""
         return timeout_s is None or timeout_s > SILENT_S or self._stopping_since is not None
 

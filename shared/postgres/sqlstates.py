@@ -28,7 +28,7 @@ class ContentRefused(Exception):
         """The rejected rows, with player ids in them. For DEBUG logs only."""
 
 
-POOLED_AWAY = frozenset({"26000", "42P05"})
+POOLER_CHANGED_SESSION = frozenset({"26000", "42P05"})
 """A prepared statement is missing or there already: a pooler has put another session under the connection."""
 
 
@@ -48,7 +48,7 @@ _SCHEMA_STATES = frozenset(
 
 
 class Failure(Enum):
-    """Possible reaction to a failed statement."""
+    """Kinds of failure, by how to react."""
 
     CONNECTION_LOST = auto()
     """The connection is gone: the same work may succeed on another one."""
@@ -84,7 +84,7 @@ def classify(error: psycopg.Error) -> Failure:
         return Failure.CONNECTION_LOST if isinstance(error, psycopg.OperationalError) else Failure.BUG
     if state[:2] == "08" or state in ("57P01", "57P02", "57P05", "25P03"):
         return Failure.CONNECTION_LOST
-    if state in POOLED_AWAY:
+    if state in POOLER_CHANGED_SESSION:
         return Failure.UNAVAILABLE
     if state in ("40001", "40P01"):
         return Failure.CONFLICT
@@ -113,7 +113,7 @@ def missing_right(error: Exception) -> str | None:
 
 
 def to_domain(failure: Failure) -> ChallengeError:
-    """Return the error that callers see for a passing failure; neither rejected content nor a bug is one."""
+    """Return the error that callers see for a failure; not for CONTENT or BUG."""
     if failure is Failure.TIMEOUT:
         return DeadlineExceeded("the database did not respond in time; the outcome is unknown")
     if failure is Failure.LOCKED:

@@ -1,4 +1,4 @@
-"""Giving abandoned statements an end, so that their connections can be lent again.
+"""Ends abandoned statements, so that their connections can be lent again.
 
 A caller that gives up at its deadline leaves a busy connection. Throwing it away costs a new one, with its login
 and all its prepared statements; cancelling costs a round trip. A caller whose deadline has passed cannot wait even for
@@ -67,7 +67,7 @@ class StatementCanceller:
 
 
 def settle(connection: Connection, deadline: float) -> bool:
-    """Cancel the abandoned statement and roll back, and return True; close the connection if that fails in time.
+    """Cancel the abandoned statement and roll back; return True if that succeeds in time, else close the connection.
 
     Afterwards the cancel request has taken effect and cannot hit a later statement.
     """
@@ -79,7 +79,7 @@ def settle(connection: Connection, deadline: float) -> bool:
         connection.cancel_safe(timeout=remaining_s)
         is_pipeline = connection.pgconn.pipeline_status != PipelineStatus.OFF
         connection.wait(pipeline_results(connection.pgconn) if is_pipeline else receive(connection.pgconn))
-        _come_to_rest(connection)
+        _drain_cancellation(connection)
     except psycopg.Error:
         connection.pgconn.finish()
         return False
@@ -91,7 +91,7 @@ def settle(connection: Connection, deadline: float) -> bool:
     return True
 
 
-def _come_to_rest(connection: Connection) -> None:
+def _drain_cancellation(connection: Connection) -> None:
     """Make a round trip, and leave the transaction.
 
     The server has signalled the cancellation before it confirmed it. A signal that came after the statement had ended

@@ -164,7 +164,7 @@ class OpenCalls:
         if len(self._bodies) > self._slow_bodies_max:
             self._make_room(now)
         self._unread.bound(now, list(self._open))
-        self._held.look(now)
+        self._held.one_pass(now)
 
 
 NO_REQUEST: Final = b"\0no request"

@@ -213,7 +213,7 @@ class HeldCalls:
                 return
             held.begin()
 
-    def look(self, now: float) -> None:
+    def one_pass(self, now: float) -> None:
         """Refuse calls that were held for too long, and begin those whose connections have read."""
         with self._lock:
             peers = list(self._held)

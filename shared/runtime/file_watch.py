@@ -1,6 +1,6 @@
 """Small files that are followed while the process runs: certificates, keys, and the callers.
 
-Contents are compared, not times: the files are small, and a mount may show any time. A change is taken once two looks
+Contents are compared, not times: the files are small, and a mount may show any time. A change is taken once two checks
 in a row have found the same, because a certificate and its key are written one after the other. What cannot be used is
 refused and logged, and the last good contents stay in use.
 """
@@ -24,8 +24,8 @@ T = TypeVar("T")
 FILE_BYTES_MAX = 1024 * 1024
 """Maximum size of a file. A list of all public authorities has a quarter of it."""
 
-LOOK_INTERVAL_S = 1.0
-"""Interval in seconds between two looks."""
+CHECK_INTERVAL_S = 1.0
+"""Interval in seconds between two checks."""
 
 
 class FileRefused(Exception):
@@ -33,7 +33,7 @@ class FileRefused(Exception):
 
 
 class FileWatch(Generic[T]):
-    """Files and what they were loaded as. `look` is the pass of a duty; all other methods are thread-safe."""
+    """Files and what they were loaded as. `check` is the pass of a duty; all other methods are thread-safe."""
 
     def __init__(self, name: str, paths: Sequence[Path], load: Callable[[Sequence[bytes]], T]) -> None:
         """Load the files, which logs call `name`. Raise `StartRefused` with the reason if they cannot be used.
@@ -58,17 +58,17 @@ class FileWatch(Generic[T]):
         self._judged: tuple[bytes, ...] | str = contents
 
     def on_change(self, changed: Callable[[T], object]) -> None:
-        """Call `changed` with each later version, after it has become the current one, in the thread that looks."""
+        """Call `changed` with each later version, after it has become the current one, in the thread that checks."""
         self._changed.append(changed)
 
     def reload(self) -> None:
-        """Request that the next look takes the files as they are, whether or not an earlier look has seen the same."""
+        """Request that the next check takes the files as they are, whether or not the last one has seen the same."""
         self._reload_requested.set()
 
-    def look(self) -> None:
-        """Take the files into use if they can be used and two looks in a row found the same change.
+    def check(self) -> None:
+        """Take the files into use if they can be used and two checks in a row found the same change.
 
-        A requested reload is done at the first look, and repeats a refusal although nothing has changed.
+        A requested reload is done at the first check, and repeats a refusal although nothing has changed.
         """
         before = self._seen
         found: tuple[bytes, ...] | str

@@ -13,9 +13,9 @@ from shared.runtime.http_port import Page, Reply
 from shared.runtime.lifecycle import STEP_TIMEOUT_S, Lifecycle
 from shared.runtime.telemetry import Telemetry
 
-LOOK_INTERVAL_S = 0.5
+CHECK_INTERVAL_S = 0.5
 """Seconds between two checks of a parent on its workers."""
-LOOK_TIMEOUT_S = 1.0
+CHECK_TIMEOUT_S = 1.0
 """Time limit in seconds for one worker's reply."""
 
 
@@ -61,18 +61,18 @@ class WorkersReadiness:
 
     def start(self) -> None:
         """Ask the workers from now on."""
-        threading.Thread(target=self._look_forever, name="readiness", daemon=True).start()
+        threading.Thread(target=self._check_forever, name="readiness", daemon=True).start()
 
     def reason(self) -> str | None:
         """Return why no worker is ready; None if one is."""
         return self._reason
 
-    def _look_forever(self) -> None:
+    def _check_forever(self) -> None:
         while True:
             reasons = [_reason_at(port) for port in self._ports().values()]
             # The kernel gives connections to workers that listen, and one that is not ready refuses calls by itself.
             self._reason = None if None in reasons else "; ".join(sorted({reason for reason in reasons if reason}))
-            time.sleep(LOOK_INTERVAL_S)
+            time.sleep(CHECK_INTERVAL_S)
 
 
 def health_pages(reason: Callable[[], str | None]) -> dict[str, Page]:
@@ -95,7 +95,7 @@ def _reason_at(port: int | None) -> str | None:
     """Return why the worker with this HTTP port is not ready; None if it is."""
     if port is None:
         return "starting"
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LOOK_TIMEOUT_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=CHECK_TIMEOUT_S)
     try:
         connection.request("GET", "/readyz")
         response = connection.getresponse()

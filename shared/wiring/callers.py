@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.runtime.caller_settings import CallerSettings
-from shared.runtime.file_watch import LOOK_INTERVAL_S, FileWatch
+from shared.runtime.file_watch import CHECK_INTERVAL_S, FileWatch
 from shared.runtime.service import Process
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def open_callers(settings: CallerSettings, process: Process) -> LiveCallers | No
     # Cryptography takes 10 MiB: it is loaded where it is used.
     from shared.callers.callers_file import read_callers
     from shared.callers.live_callers import LiveCallers
-    from shared.callers.token_keys import FETCH_TIMEOUT_S, LOOK_S
+    from shared.callers.token_keys import FETCH_TIMEOUT_S, REFRESH_INTERVAL_S
 
     watch = FileWatch("CALLERS", [settings.file], read_callers)
     callers = LiveCallers(watch.current)
@@ -35,6 +35,6 @@ def open_callers(settings: CallerSettings, process: Process) -> LiveCallers | No
     )
     telemetry.gauge("credentials_remembered", "Credentials that were verified.", lambda: float(callers.remembered))
     process.lifecycle.on_reload(watch.reload)
-    process.duties.start("follow callers", LOOK_INTERVAL_S, watch.look)
-    process.duties.start("follow keys of tokens", LOOK_S, callers.look_for_keys, pass_s=FETCH_TIMEOUT_S)
+    process.duties.start("follow callers", CHECK_INTERVAL_S, watch.check)
+    process.duties.start("follow keys of tokens", REFRESH_INTERVAL_S, callers.refresh_keys, pass_s=FETCH_TIMEOUT_S)
     return callers

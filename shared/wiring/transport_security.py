@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.runtime.file_watch import LOOK_INTERVAL_S, FileWatch
+from shared.runtime.file_watch import CHECK_INTERVAL_S, FileWatch
 from shared.runtime.reward_settings import RewardSettings
 from shared.runtime.service import Process
 from shared.runtime.tls_material import TlsMaterial
@@ -23,7 +23,7 @@ def open_port_tls(settings: TlsSettings, process: Process) -> FileWatch[TlsMater
         "tls_files_refused", "1 while changed files of TLS are refused.", lambda: float(files.refused is not None)
     )
     process.lifecycle.on_reload(files.reload)
-    process.duties.start("follow certificates", LOOK_INTERVAL_S, files.look)
+    process.duties.start("follow certificates", CHECK_INTERVAL_S, files.check)
     return files
 
 
@@ -44,7 +44,7 @@ def open_reward_tls(settings: RewardSettings, process: Process) -> FileWatch[Tls
         lambda: float(files.refused is not None),
     )
     process.lifecycle.on_reload(files.reload)
-    process.duties.start("follow certificates of rewards", LOOK_INTERVAL_S, files.look)
+    process.duties.start("follow certificates of rewards", CHECK_INTERVAL_S, files.check)
     return files
 
 

@@ -48,4 +48,4 @@ def test_a_catalogue_that_never_ran_here_is_refused(site: Site, capsys: Captured
 def test_a_player_without_completions_is_known(capsys: Captured) -> None:
     assert admin("stats", "show", LOSER) == 0
     assert admin("recalculate", LOSER) == 0
-    assert "1 player looked at, 0 standings had drifted" in capsys.readouterr().out
+    assert "1 player checked, 0 standings had drifted" in capsys.readouterr().out

@@ -45,7 +45,7 @@ class Site:
         self.clock = Clock()
         self.issuer = Issuer(folder / "keys.json")
         self.callers = LiveCallers(self.document(), self.clock)
-        self.callers.look_for_keys()
+        self.callers.refresh_keys()
 
     def document(self, *entries: str) -> Any:
         service = issuer_entry(
@@ -80,7 +80,7 @@ def test_a_players_token_speaks_for_its_subject(site: Site) -> None:
     for kid in ("rsa-1", "ec-1"):
         if kid not in site.issuer.keys:
             site.issuer.add(kid)
-            site.callers.look_for_keys()
+            site.callers.refresh_keys()
         judged = site.judge(site.issuer.token("zoe", kid=kid))
         assert isinstance(judged, Caller)
         assert (judged.player, judged.roles) == ("zoe", PLAYER_ROLES)
@@ -178,11 +178,11 @@ def test_a_token_ends_at_its_expiry_and_leeway_also_if_it_is_remembered(site: Si
 
 def test_a_removed_key_and_a_removed_entry_are_refused_at_once(site: Site) -> None:
     site.issuer.add("ec-1")
-    site.callers.look_for_keys()
+    site.callers.refresh_keys()
     tokens = [site.issuer.token(kid=kid) for kid in ("rsa-1", "ec-1")]
     assert all(isinstance(site.judge(token), Caller) for token in tokens)
     site.issuer.remove("ec-1")
-    site.callers.look_for_keys()
+    site.callers.refresh_keys()
     assert isinstance(site.judge(tokens[0]), Caller)
     assert site.reason(tokens[1]) == "CREDENTIAL_INVALID"
     site.callers.take(site.document(key_entry("backend", "chk_two", "operate")))
@@ -194,7 +194,7 @@ def test_a_removed_key_and_a_removed_entry_are_refused_at_once(site: Site) -> No
 def test_the_last_good_keys_stay_in_use(site: Site) -> None:
     for broken in ("", "{}", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "rsa-1"}]}'):
         site.issuer.path.write_text(broken)
-        site.callers.look_for_keys()
+        site.callers.refresh_keys()
         assert site.callers.refused_key_sets == 1
         assert isinstance(site.judge(site.issuer.token()), Caller)
 

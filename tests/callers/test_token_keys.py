@@ -38,9 +38,9 @@ class Place:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.followed = FollowedKeys(f"http://127.0.0.1:{self.server.server_port}/jwks", lambda: self.now)
 
-    def look_after(self, seconds: float) -> bool:
+    def refresh_after(self, seconds: float) -> bool:
         self.now += seconds
-        return self.followed.look()
+        return self.followed.refresh()
 
 
 @pytest.fixture
@@ -61,17 +61,17 @@ def issuer(tmp_path: Path) -> Issuer:
 
 def test_keys_are_fetched_at_an_interval_and_sooner_for_an_unknown_key(place: Place, issuer: Issuer) -> None:
     place.body = issuer.path.read_bytes()
-    assert place.look_after(0)
-    assert not place.look_after(FETCH_INTERVAL_S - 1)
+    assert place.refresh_after(0)
+    assert not place.refresh_after(FETCH_INTERVAL_S - 1)
     assert place.requests == 1
-    assert not place.look_after(1), "the same keys are no change"
+    assert not place.refresh_after(1), "the same keys are no change"
     assert place.requests == 2
     issuer.add("ec-1")
     place.body = issuer.path.read_bytes()
     for _ in range(1_000):
         place.followed.want()
-    assert not place.look_after(FETCH_AGAIN_S - 1)
-    assert place.look_after(1)
+    assert not place.refresh_after(FETCH_AGAIN_S - 1)
+    assert place.refresh_after(1)
     assert place.requests == 3
     assert place.followed.keys is not None
     assert place.followed.keys.keys() == {"rsa-1", "ec-1"}
@@ -80,14 +80,14 @@ def test_keys_are_fetched_at_an_interval_and_sooner_for_an_unknown_key(place: Pl
 @pytest.mark.parametrize(("status", "body"), [(500, b"{}"), (302, b""), (200, b"{"), (200, bytes(100_000))])
 def test_the_last_good_keys_are_kept(place: Place, issuer: Issuer, status: int, body: bytes) -> None:
     place.body = issuer.path.read_bytes()
-    assert place.look_after(0)
+    assert place.refresh_after(0)
     good, place.status, place.body = place.body, status, body
-    assert not place.look_after(FETCH_INTERVAL_S)
+    assert not place.refresh_after(FETCH_INTERVAL_S)
     assert place.requests == 2, "no redirection is followed"
     assert place.followed.refused is not None
     assert place.followed.keys is not None
     place.status, place.body = 200, good
-    assert not place.look_after(FETCH_AGAIN_S)
+    assert not place.refresh_after(FETCH_AGAIN_S)
     assert place.followed.refused is None
 
 

@@ -78,7 +78,7 @@ def test_a_changed_certificate_is_shown_from_then_on(authority: Authority, tmp_p
         assert isinstance(provider.grant(DELIVERY), TryAgain)
         shown.write(later.issue("challenge.backend"))
         own.reload()
-        own.look()
+        own.check()
         assert provider.grant(DELIVERY) == Granted()
 
 
@@ -100,7 +100,7 @@ def test_rotation_fails_no_delivery(authority: Authority) -> None:
             before = len(replies)
             shown.write(authority.issue("challenge.backend"))
             own.reload()
-            own.look()
+            own.check()
             while len(replies) < before + 8:
                 assert all(sender.is_alive() for sender in senders)
         over.set()

@@ -125,7 +125,7 @@ def document(issuer: Issuer, *more: str) -> Any:
 @pytest.fixture
 def callers(issuer: Issuer) -> LiveCallers:
     known = LiveCallers(document(issuer))
-    known.look_for_keys()
+    known.refresh_keys()
     return known
 
 
@@ -275,7 +275,7 @@ def test_rotation_of_keys_under_load_fails_no_call(callers: LiveCallers, issuer:
             kid = f"ec-{number // 60}"
             if number % 60 == 40:
                 issuer.add(kid)
-                callers.look_for_keys()
+                callers.refresh_keys()
             key = new if number >= 20 and number % 2 else old
             codes.append(code_of(server.channel, INITIALIZE, metadata=bearer(key)))
             raw = rpc.InitializePlayerRequest(user_id="zoe").SerializeToString()

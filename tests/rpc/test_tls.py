@@ -48,8 +48,8 @@ def called(port: int, credentials: grpc.ChannelCredentials | None) -> grpc.Statu
 
 def replaced(watch: FileWatch[TlsMaterial]) -> None:
     """Have changed files taken: two looks must find the same."""
-    watch.look()
-    watch.look()
+    watch.check()
+    watch.check()
 
 
 def test_only_callers_who_speak_tls_and_trust_the_certificate_are_served(

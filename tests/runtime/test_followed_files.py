@@ -42,7 +42,7 @@ def test_content_that_two_looks_found_and_that_is_good_is_in_use(found: Sequence
                 path.unlink(missing_ok=True)
             else:
                 path.write_bytes(contents)
-            watch.look()
+            watch.check()
             if contents == before:
                 refused = contents in (BROKEN, None)
                 in_use = in_use if refused or contents is None else contents
@@ -58,7 +58,7 @@ def test_a_requested_reload_needs_no_second_look(tmp_path: Path) -> None:
     watch = FileWatch("file", [path], load)
     path.write_bytes(b"b")
     watch.reload()
-    watch.look()
+    watch.check()
     assert watch.current == b"b"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import Instant
 from shared.operations.player_sweep import PlayerSweep, SweepStep
-from shared.operations.statistics.challenge_reports import counting, read_challenge_reports
+from shared.operations.statistics.challenge_reports import count_work, read_challenge_reports
 from shared.postgres.database import Database
 from shared.postgres.player_sweeps import CHALLENGE_COUNT
 from shared.postgres.statistics import challenge_reports
@@ -20,13 +20,13 @@ FORGET = b"TRUNCATE changed_player, counted_player, challenge_total, player_swee
 def count_challenges(database: Database, catalogue: Catalogue, now: Instant) -> bool:
     """Count everything that changed, and return whether reports changed."""
     sweep = PlayerSweep(database, CHALLENGE_COUNT, "a test", lambda: now)
-    return sweep.one_pass(catalogue.version, counting(catalogue, lambda: now))
+    return sweep.one_pass(catalogue.version, count_work(catalogue, lambda: now))
 
 
 def count_one_step(database: Database, catalogue: Catalogue, now: Instant, owner: str = "a test") -> SweepStep:
     """Take one step of the count as a process of this name."""
     sweep = PlayerSweep(database, CHALLENGE_COUNT, owner, lambda: now)
-    work = counting(catalogue, lambda: now)
+    work = count_work(catalogue, lambda: now)
     return database.transact(lambda connection: sweep.one_step(connection, catalogue.version, work), soon())
 
 

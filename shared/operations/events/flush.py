@@ -75,9 +75,9 @@ class Flush:
     def run(self, events: Sequence[Event]) -> Sequence[Outcome | None]:
         """Apply the events in one transaction and return one outcome per event, in order. They are committed by then.
 
-        `events` are judged and wanted (`shared.domain.acceptance`). If the database refuses some for their content,
-        all others are applied nevertheless; the refused ones are INVALID, or None where the fault is ours and the
-        outcome unknown.
+        `events` have passed `judge` and are wanted (`shared.domain.acceptance`). If the database refuses some for their
+        content, all others are applied nevertheless; the refused ones are INVALID, or None where the fault is ours and
+        the outcome unknown.
 
         Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`: then all outcomes are unknown until the same
         events are sent again.
@@ -141,7 +141,7 @@ class Flush:
 
     def _verdict(self, event: Event, refusal: Exception) -> Outcome | None:
         """Return the verdict on an event that was refused alone; None where the fault is ours."""
-        if not isinstance(refusal, ContentRefused) or not self._accepts_like(event):
+        if not isinstance(refusal, ContentRefused) or not self._accepts_control(event):
             _log_fault(refusal)
             return None
         evidence = {"user_id": event.user_id, **refusal.evidence}
@@ -150,10 +150,10 @@ class Flush:
         return _REFUSED
 
     def _accepts_any_stat(self, events: Sequence[Event]) -> bool:
-        return any(map(self._accepts_like, {event.stat: event for event in events}.values()))
+        return any(map(self._accepts_control, {event.stat: event for event in events}.values()))
 
-    def _accepts_like(self, event: Event) -> bool:
-        """Return whether the database accepts events like this one. Leaves no trace.
+    def _accepts_control(self, event: Event) -> bool:
+        """Return whether the database accepts a control, an event like this one. Leaves no trace.
 
         The controls have the same stat and time under ids of our own: one has the amounts of the event, one the least.
         """

@@ -68,7 +68,7 @@ def reroll_goal(
     current = current_periods(catalogue, now)
     goals = {each.id: each for each in challenge.goals}
 
-    def look(_: Connection) -> None:
+    def read_before(_: Connection) -> None:
         """Read nothing: which tallies to lock before reading depends on the selection."""
 
     def change(connection: Connection, stored: StoredSelection, _: None) -> SelectionChange[Rerolled]:
@@ -109,7 +109,7 @@ def reroll_goal(
     request = SelectionRequest("RerollGoal", (goal.id,), request_id)
     key = SelectionKey(user_id, challenge.id, start)
     shown = shown_periods(catalogue, now)
-    return change_selection(database, key, request, look, change, _decoded, shown, now, deadline)
+    return change_selection(database, key, request, read_before, change, _decoded, shown, now, deadline)
 
 
 def _decoded(stored: Mapping[str, Any]) -> Rerolled:

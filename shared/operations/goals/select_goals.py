@@ -61,7 +61,7 @@ def select_goals(
     def decide(player: Circumstances) -> Switches:
         return switches_to(challenge, chosen, replace, player, catalogue)
 
-    def look(connection: Connection) -> Circumstances:
+    def read_before(connection: Connection) -> Circumstances:
         return read_circumstances(connection, catalogue, user_id, challenge, now, replace=replace)
 
     def change(connection: Connection, _: StoredSelection, player: Circumstances) -> SelectionChange[Selected]:
@@ -71,7 +71,7 @@ def select_goals(
     request = SelectionRequest("SelectGoals", (sorted(goal.id for goal in chosen), replace), request_id)
     key = SelectionKey(user_id, challenge.id)
     shown = shown_periods(catalogue, now)
-    return change_selection(database, key, request, look, change, _decoded, shown, now, deadline)
+    return change_selection(database, key, request, read_before, change, _decoded, shown, now, deadline)
 
 
 def _decoded(stored: Mapping[str, Any]) -> Selected:

@@ -64,7 +64,7 @@ def select_random_goals(
     refuse_pool(challenge)
     seed = secrets.token_bytes(_SEED_BYTES)
 
-    def look(connection: Connection) -> Circumstances:
+    def read_before(connection: Connection) -> Circumstances:
         return read_circumstances(connection, catalogue, user_id, challenge, now, replace=replace)
 
     def change(connection: Connection, _: StoredSelection, seen: Circumstances) -> SelectionChange[RandomlySelected]:
@@ -83,7 +83,7 @@ def select_random_goals(
     request = SelectionRequest("SelectRandomGoals", (*wish, replace), request_id)
     key = SelectionKey(user_id, challenge.id)
     shown = shown_periods(catalogue, now)
-    return change_selection(database, key, request, look, change, _decoded, shown, now, deadline)
+    return change_selection(database, key, request, read_before, change, _decoded, shown, now, deadline)
 
 
 def _selected(drawn: Draw, switched: Switches, seed: str) -> RandomlySelected:

@@ -70,7 +70,7 @@ def change_selection(
     database: Database,
     key: SelectionKey,
     request: SelectionRequest,
-    look: Callable[[Connection], Seen],
+    read_before: Callable[[Connection], Seen],
     change: Callable[[Connection, StoredSelection, Seen], SelectionChange[Result]],
     decode: Callable[[Mapping[str, Any]], Result],
     shown: CurrentPeriods,
@@ -79,7 +79,7 @@ def change_selection(
 ) -> SelectionOutcome[Result]:
     """Change a selection in one transaction under its lock, and return the outcome; once under a request id.
 
-    `look` reads what `change` needs in the round trip that locks the selection. Both may be called again after a
+    `read_before` reads what `change` needs in the round trip that locks the selection. Both may be called again after a
     conflict or a lost connection. `decode` returns the result from what its `_asdict` has returned. The player is
     viewed in the `shown` periods, in the round trip of COMMIT.
 
@@ -90,7 +90,7 @@ def change_selection(
 
     def work(connection: Connection) -> _Done:
         locked = selections.lock(connection, key, request.request_id, now)
-        seen = look(connection)
+        seen = read_before(connection)
         connection.execute_deferred()
         stored = locked()
         if stored.result is not None:

@@ -1,9 +1,9 @@
 """The duty that keeps the rankings in the database up to date, which serve reads without Redis.
 
-Each transaction that changes scores notes its players. The duty looks at these players again, and at all of them for
-new leaderboards, after changes that were not noted, and once in `SWEEP_INTERVAL`, which repairs what was changed by
-hand. Each step is a short transaction that also stores how far it came. So a process may die at any point, and another
-goes on; nothing holds back the vacuum of the database, and there is no number of players that is too great.
+Each transaction that changes scores notes its players. The duty ranks these players again, and all of them for new
+leaderboards, after changes that were not noted, and once in `SWEEP_INTERVAL`, which repairs what was changed by hand.
+Each step is a short transaction that also stores how far it came. So a process may die at any point, and another goes
+on; nothing holds back the vacuum of the database, and there is no number of players that is too great.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from shared.runtime.clock import Clock
 from shared.runtime.telemetry import Telemetry
 
 POLL_INTERVAL_S = 2.0
-"""Interval in seconds at which the duty looks whether anything is to be done."""
+"""Interval in seconds at which the duty checks whether there is work."""
 STEP_TIMEOUT_S = 10.0
 """Much longer than a step takes."""
 CHANGED_PLAYERS = 1_000
-"""Changed players looked at in one step, approximately."""
+"""Changed players ranked again in one step, approximately."""
 RANGE_ROWS = 5_000
 """Greatest number of tallies, of standings and of ranked scores in one range of players."""
 DROP_ROWS = 5_000
@@ -42,7 +42,7 @@ REST_FACTOR = 3
 """Rest after each step, as a multiple of its duration: at most a quarter of a core is spent on the duty."""
 REST_MAX_S = 5.0
 OWNED_FOR: Microseconds = 60 * SECOND
-"""Time after which a process that was not seen is taken for gone: longer than a step and a rest."""
+"""Time after which a process that was not seen counts as dead: longer than a step and a rest."""
 SWEEP_INTERVAL: Microseconds = 24 * HOUR
 """Pause between sweeps that nothing has asked for."""
 DOUBT_MAX_S = 2.0
@@ -143,20 +143,20 @@ class RankingRefresh:
         if sweep is None:
             return RefreshStep.BUSY
         # Many tallies without a value of the measure, such as a highest one, may be looked through for the first score.
-        begun = ranking_refresh.begin(connection, now, look=self._size.is_greatest)
+        begun = ranking_refresh.begin(connection, now, find_empty=self._size.is_greatest)
         ranking_refresh.end(connection)
-        sweep = self._begun_if_due(connection, sweep, now)
+        sweep = self._start_sweep_if_due(connection, sweep, now)
         # While a sweep is under way, it goes on however many players change.
         changes_are_next = self._changes_are_next
         self._changes_are_next = not changes_are_next
         if changes_are_next:
             if self._rank_changed(connection):
                 return self._worked(connection, now, sweep)
-            sweep = self._fresh_beside_sweep(connection, sweep, now)
+            sweep = self._record_fresh_during_sweep(connection, sweep, now)
         if ranking_refresh.drop_some(connection, self._size.of(DROP_ROWS)):
             return self._worked(connection, now, sweep)
         if sweep.bookmark is not None:
-            return self._worked(connection, now, self._swept_on(connection, sweep, now))
+            return self._worked(connection, now, self._sweep_next_range(connection, sweep, now))
         if begun or (not changes_are_next and self._rank_changed(connection)):
             return self._worked(connection, now, sweep)
         if sweep.unpublished:
@@ -166,8 +166,8 @@ class RankingRefresh:
         player_sweeps.store(connection, RANKING_REFRESH, "", now, self.seen)
         return RefreshStep.FINISHED
 
-    def _begun_if_due(self, connection: Connection, sweep: Sweep, now: Instant) -> Sweep:
-        """Return the sweep, or a new one if changes were perhaps not noted, or there was none for long."""
+    def _start_sweep_if_due(self, connection: Connection, sweep: Sweep, now: Instant) -> Sweep:
+        """Return the sweep, or a new one if changes were perhaps not noted, or the last one was long ago."""
         if sweep.bookmark is not None:
             return sweep
         is_old = sweep.complete_time is None or now - sweep.complete_time >= SWEEP_INTERVAL
@@ -175,7 +175,7 @@ class RankingRefresh:
             return sweep._replace(bookmark="", begin_time=now, visited=0)
         return sweep
 
-    def _swept_on(self, connection: Connection, sweep: Sweep, now: Instant) -> Sweep:
+    def _sweep_next_range(self, connection: Connection, sweep: Sweep, now: Instant) -> Sweep:
         """Rank the next range of all players, and return the sweep's progress, which the caller stores.
 
         After the last range, complete the sweep.
@@ -199,8 +199,8 @@ class RankingRefresh:
             ranking_refresh.rank(connection, Phase.OPEN, changed)
         return changed is not None
 
-    def _fresh_beside_sweep(self, connection: Connection, sweep: Sweep, now: Instant) -> Sweep:
-        """Record now and then that no noted change is left although a sweep is under way, and return the sweep."""
+    def _record_fresh_during_sweep(self, connection: Connection, sweep: Sweep, now: Instant) -> Sweep:
+        """During a sweep, record at intervals that all noted changes are applied, and return the sweep."""
         finished = sweep.finish_time
         if sweep.bookmark is None or (finished is not None and now - finished < PATIENCE):
             return sweep
@@ -218,9 +218,9 @@ class RankingRefresh:
 
 
 def _await_nodes(connection: Connection) -> None:
-    """Wait until every node shows what the transactions have written whose notes were read.
+    """Wait until every node shows the writes of the transactions whose notes were read.
 
-    Raise `_InDoubt` after a while. Notes are on the coordinator, which commits first.
+    Raise `_InDoubt` after `DOUBT_MAX_S`. Notes are on the coordinator, which commits first.
     """
     left = prepared_transactions(connection)
     deadline = time.monotonic() + DOUBT_MAX_S

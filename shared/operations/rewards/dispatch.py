@@ -204,15 +204,15 @@ class Dispatcher:
         """Deliver in a thread of the pool. Put a reply into the queue in every case."""
         delivery, probing = leased
         try:
-            reply = self._asked(delivery, probing)
+            reply = self._call_provider(delivery, probing)
         except Exception as error:
             # Providers must not raise, so this is a bug. It must not lose the grant.
             log.exception("delivery failed", extra={"provider": self._destination.name, "grant_id": delivery.grant_id})
             reply = TryAgain(f"unhandled exception: {error!r}")
         self._replies.put(_Replied(delivery, reply))
 
-    def _asked(self, delivery: Delivery, probing: bool) -> Reply | None:
-        """Ask the provider to grant; return None if the delivery was not begun and belongs back in the queue."""
+    def _call_provider(self, delivery: Delivery, probing: bool) -> Reply | None:
+        """Call the provider; return None if the delivery was not begun and belongs back in the queue."""
         if self._breaker.is_open and not probing:
             # Leased before the breaker opened. The state is read from another thread and may be slightly old.
             return None

@@ -26,8 +26,8 @@ COUNTED_MAX = 100_000
 COUNT_INTERVAL_S = 60.0
 """Interval in seconds at which they are counted in a pass that lasts longer."""
 DROP_INTERVAL_S = 600.0
-"""Interval in seconds at which a process looks for quarters to drop. Behind an attempt claims wait for half a second
-if something else, such as a dump, reads the history."""
+"""Interval in seconds at which a process tries to drop old quarters. Claims may wait behind an attempt for half a
+second if something else, such as a dump, reads the history."""
 
 
 class GrantMoves:
@@ -51,7 +51,7 @@ class GrantMoves:
         self._retention = retention
         self._rest = rest
         self._on_moved = on_moved
-        self._counted = self._looked = -math.inf
+        self._counted = self._last_drop = -math.inf
         self.left = math.nan
         """Grants that should have been moved, as last counted up to `COUNTED_MAX`; not a number if that failed."""
         self.behind_s = math.nan
@@ -71,8 +71,8 @@ class GrantMoves:
             finally:
                 # Grants that cannot be moved are what the number is for.
                 self._count(now)
-        if self._retention and time.monotonic() >= self._looked + DROP_INTERVAL_S:
-            self._looked = time.monotonic()
+        if self._retention and time.monotonic() >= self._last_drop + DROP_INTERVAL_S:
+            self._last_drop = time.monotonic()
             self._database.transact(
                 lambda connection: grant_history.drop_old(connection, now, self._retention),
                 time.monotonic() + MOVE_STEP_TIMEOUT_S,

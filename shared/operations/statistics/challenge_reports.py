@@ -42,10 +42,10 @@ class ChallengeCount:
 
         Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
         """
-        return self.sweep.one_pass(catalogue.version, counting(catalogue, self._clock))
+        return self.sweep.one_pass(catalogue.version, count_work(catalogue, self._clock))
 
 
-def counting(catalogue: Catalogue, clock: Clock) -> SweepWork:
+def count_work(catalogue: Catalogue, clock: Clock) -> SweepWork:
     """Return what the duty does with players."""
     goals = list(catalogue.goals.values())
 

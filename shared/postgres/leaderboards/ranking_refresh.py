@@ -86,21 +86,21 @@ def read_work(connection: Connection, entries: int) -> RankingWork:
     return RankingWork(changes, due, fresh_at, None if sweep[0] is None else Sweep(*sweep))
 
 
-def begin(connection: Connection, now: Instant, *, look: bool) -> bool:
+def begin(connection: Connection, now: Instant, *, find_empty: bool) -> bool:
     """Create the rankings that are missing. One without scores can be read from now on, others after a sweep.
 
-    Return False if none was missing. Without `look` none is known to have no scores.
+    Return False if none was missing. Without `find_empty` all are read only after a sweep.
     """
     begun = _BEGIN.rows(connection)
     for board_id, period_start, period_end in begun:
-        # To look for a score of a lifetime would read all of them.
-        if look and period_end is not None and not _HAS_SCORES.value(connection, board_id, period_start):
+        # To search for a score of a lifetime would read all of them.
+        if find_empty and period_end is not None and not _HAS_SCORES.value(connection, board_id, period_start):
             _COMPLETE_EMPTY.rows(connection, board_id, period_start, now)
     return bool(begun)
 
 
 def end(connection: Connection) -> None:
-    """Let rankings not be read any more that are final, or whose leaderboard is not in use."""
+    """Stop serving rankings that are final, or whose leaderboard is not in use."""
     _END.rows(connection)
     _DROP_BUCKETS.rows(connection)
 
@@ -181,7 +181,7 @@ class PlayersToRank(NamedTuple):
 
     user_ids: Sequence[str]
     end: str | None
-    """The id with which the next range begins after; None if this is the last one."""
+    """The last id of this range; None if no range follows."""
 
 
 def range_after(connection: Connection, after: str, rows: int) -> PlayersToRank:

@@ -52,7 +52,7 @@ def change(file: Path, content: Mapping) -> None:
     write_json(file, content)
 
 
-def look_twice(watch: CatalogueWatch[Catalogue], database: Database) -> None:
+def check_twice(watch: CatalogueWatch[Catalogue], database: Database) -> None:
     """Poll twice: the first poll sees a change, the second one sees that it is complete."""
     for _ in range(2):
         watch.poll(database)
@@ -87,7 +87,7 @@ def test_a_changed_catalogue_replaces_the_one_in_use(
     before = watch.live.current
     change(file, SECOND)
     clock.now += 5
-    look_twice(watch, database)
+    check_twice(watch, database)
     after = watch.live.current
     assert after.version == load(file).version
     assert watch.live.in_use is not None
@@ -107,7 +107,7 @@ def test_a_refused_catalogue_leaves_the_one_in_use_and_all_its_problems_are_logg
 ) -> None:
     before = watch.live.current
     change(file, content)
-    look_twice(watch, database)
+    check_twice(watch, database)
     assert watch.live.current is before
     assert watch.refused
     assert watch.reason_unusable() is None, "the old one stays in use"
@@ -121,11 +121,11 @@ def test_a_refused_catalogue_leaves_the_one_in_use_and_all_its_problems_are_logg
     assert versions(database_url) == {before.version}
 
     caplog.clear()
-    look_twice(watch, database)
+    check_twice(watch, database)
     assert not caplog.records, "a refused catalogue is not loaded again until it changes"
 
     change(file, FIRST)
-    look_twice(watch, database)
+    check_twice(watch, database)
     assert watch.live.current is before
     assert not watch.refused
 
@@ -153,11 +153,11 @@ def test_a_truncated_file_is_refused_and_loaded_once_complete(
 ) -> None:
     before = watch.live.current
     file.write_text('{"challenges": [', "utf-8")
-    look_twice(watch, database)
+    check_twice(watch, database)
     assert watch.refused
     assert watch.live.current is before
     change(file, SECOND)
-    look_twice(watch, database)
+    check_twice(watch, database)
     assert not watch.refused
     assert "lose" in watch.live.current.goals
 
@@ -172,7 +172,7 @@ def test_a_requested_reload_happens_at_the_next_poll_even_without_a_change(
     in_use = watch.live.in_use
     with caplog.at_level(logging.INFO):
         watch.reload()
-        look_twice(watch, database)
+        check_twice(watch, database)
     assert [record.message for record in caplog.records] == ["catalogue on disk is already in use"]
     assert watch.live.in_use is in_use
 
@@ -181,12 +181,12 @@ def test_after_a_restart_an_incompatible_catalogue_is_refused_with_the_reason_un
     watch: CatalogueWatch[Catalogue], file: Path, database: Database
 ) -> None:
     change(file, document(goal("lose")))
-    look_twice(watch, database)
+    check_twice(watch, database)
     assert "win" not in watch.live.current.goals, "a removed goal keeps its id"
 
     change(file, INCOMPATIBLE)
     restarted = watching(file)
-    look_twice(restarted, database)
+    check_twice(restarted, database)
     reason = restarted.reason_unusable()
     assert reason is not None
     assert reason.startswith("the catalogue is refused: goal 'win': count changes from sum to highest: ")
@@ -195,7 +195,7 @@ def test_after_a_restart_an_incompatible_catalogue_is_refused_with_the_reason_un
         _ = restarted.live.current
 
     change(file, SECOND)
-    look_twice(restarted, database)
+    check_twice(restarted, database)
     assert (restarted.reason_unusable(), restarted.refused) == (None, False)
     assert restarted.live.current.version == load(file).version
 
@@ -204,13 +204,13 @@ def test_without_a_schema_the_catalogue_waits_and_continues_by_itself(file: Path
     roll_back(database_url, 1)
     watch = watching(file)
     with opened(database_url, pool_size=1) as database:
-        look_twice(watch, database)
+        check_twice(watch, database)
         reason = watch.reason_unusable()
         assert reason is not None
         assert reason.startswith("the catalogue waits for the database: the schema is behind")
         assert not watch.refused
         change(file, SECOND)
-        look_twice(watch, database)
+        check_twice(watch, database)
         migrate(database_url)
         watch.poll(database)
     assert watch.reason_unusable() is None
@@ -223,7 +223,7 @@ def test_without_a_database_a_changed_catalogue_waits(
     before = watch.live.current
     change(file, SECOND)
     with opened("postgresql://nobody@127.0.0.1:1/nothing", pool_size=1) as nothing:
-        look_twice(watch, nothing)
+        check_twice(watch, nothing)
     assert watch.live.current is before
     assert (watch.reason_unusable(), watch.refused) == (None, False)
     watch.poll(database)
@@ -238,7 +238,7 @@ def test_warnings_about_the_catalogue_in_use_are_logged(
     watch.poll(database)
     write_json(tmp_path / "a.json", document(goal("win "), goal("win"), goal("lose\u200b")))
     write_json(tmp_path / "B.JSON", document(goal("draw")))
-    look_twice(watch, database)
+    check_twice(watch, database)
     warnings = [record.__dict__["problem"] for record in caplog.records if record.message == "catalogue warning"]
     assert len(warnings) == 5
     assert warnings[0].startswith(str(tmp_path / "B.JSON"))
@@ -250,9 +250,9 @@ def test_a_catalogue_replaced_by_a_pipe_is_refused_and_polling_goes_on(
 ) -> None:
     file.unlink()
     os.mkfifo(file)
-    look_twice(watch, database)
+    check_twice(watch, database)
     assert watch.refused
     file.unlink()
     change(file, SECOND)
-    look_twice(watch, database)
+    check_twice(watch, database)
     assert (watch.refused, watch.live.current.version) == (False, load(file).version)

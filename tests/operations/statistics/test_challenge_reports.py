@@ -178,7 +178,7 @@ def test_a_pass_does_nothing_soon_after_any_process_has_finished(database: Datab
 
 
 def test_only_one_process_counts_at_a_time(database: Database) -> None:
-    work = operations.counting(CATALOGUE, lambda: NOW)
+    work = operations.count_work(CATALOGUE, lambda: NOW)
     first, second = (PlayerSweep(database, CHALLENGE_COUNT, name, lambda: NOW) for name in ("first", "second"))
 
     def step(connection: Connection) -> None:

@@ -182,8 +182,8 @@ def test_the_command_reports_drift(
     assert "2 standings had drifted, not rebuilt" in said
     status, said = command("--all")
     assert status == 0
-    assert said.endswith("1 player looked at, 2 standings had drifted, rebuilt\n")
-    assert command("--all", "--dry-run") == (0, "1 player looked at, 0 standings had drifted\n")
+    assert said.endswith("1 player checked, 2 standings had drifted, rebuilt\n")
+    assert command("--all", "--dry-run") == (0, "1 player checked, 0 standings had drifted\n")
     for wrong in ([], ["player", "--all"]):
         with pytest.raises(SystemExit):
             main(["recalculate", *wrong])
