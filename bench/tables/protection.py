@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
+from pathlib import Path
 
+from bench.admission import COUNTED, counting_us, judging_us
 from bench.certificates import write_callers, write_certificate
 from bench.figures import Table, Unit, at_most
 from bench.load import Run, median
@@ -16,11 +16,7 @@ from bench.tables.events import REPORT, report_request
 from bench.tables.lists import LIST, list_request
 from bench.workplace import PLAIN, Ground, Workplace
 from load_generator.plan import ClosedLoop, Manner
-from shared.domain.access import Caller
-from shared.domain.caller_limits import CallerLimits, Limit
-from shared.rpc.caller_quotas import CallerQuotas
 from shared.runtime.clock import system_clock
-from shared.runtime.telemetry import Telemetry
 
 SATURATION = ClosedLoop(in_flight=16)
 STATS = "challenge.v1.StatisticsService/GetPlayerStats"
@@ -29,7 +25,6 @@ PLAYERS = 100
 """Number of players with a token each."""
 LIMITED = 10_000
 """Number of players whose calls are limited, at most."""
-COUNTED = 200_000
 LIMITS = "[limits]\ncalls_per_s = 1000000"
 
 
@@ -55,28 +50,44 @@ def measure_protection(place: Workplace) -> Table:
                 )
             add_medians(table, f"CPU per call, {name}", turns, cpu_us, Unit.MICROSECONDS, "TLS", "plaintext")
             add_ratio(table, f"CPU of {name} with TLS beside plaintext", turns, cpu_us, at_most(1.3))
-        players = ground.play.shuffled()[:PLAYERS]
-        file, tokens = write_callers(place.directory, [KEY], players)
-        reads = [list_request(player) for player in players]
-        with (
-            place.service(CHALLENGE_SERVICE, ground) as plain,
-            place.service(CHALLENGE_SERVICE, ground, CALLERS=str(file)) as asking,
-        ):
-            for name, authorizations in (
-                ("a key", [f"Bearer {KEY}"]),
-                ("a token that was seen before", [f"Bearer {token}" for token in tokens]),
-            ):
-                manner = Manner(authorizations=authorizations)
-                # Each credential is verified once, which is not measured here.
-                place.play(asking, STATS, reads, SATURATION, manner=manner)
-                turns = place.in_turns(
-                    f"protection: {name}",
-                    _playing(place, asking, STATS, lambda: reads, manner),
-                    _playing(place, plain, STATS, lambda: reads),
-                )
-                _add_difference(table, f"CPU per call that {name} adds", turns, 15.0)
+        _add_credentials(place, ground, table)
         _add_limits(place, ground, table)
     return table
+
+
+def _add_credentials(place: Workplace, ground: Ground, table: Table) -> None:
+    """Measure what keys and tokens add to calls."""
+    players = ground.play.shuffled()[:PLAYERS]
+    file, tokens = write_callers(place.directory, [KEY], players)
+    reads = [list_request(player) for player in players]
+    with (
+        place.service(CHALLENGE_SERVICE, ground) as plain,
+        place.service(CHALLENGE_SERVICE, ground, CALLERS=str(file)) as asking,
+    ):
+        for name, authorizations in (
+            ("a key", [f"Bearer {KEY}"]),
+            ("a token that was seen before", [f"Bearer {token}" for token in tokens]),
+        ):
+            manner = Manner(authorizations=authorizations)
+            # Each credential is verified once, which is not measured here.
+            place.play(asking, STATS, reads, SATURATION, manner=manner)
+            without = _playing(place, plain, STATS, lambda: reads)
+            turns = place.in_turns(
+                f"protection: {name}", _playing(place, asking, STATS, lambda: reads, manner), without
+            )
+            _add_difference(table, f"CPU per call that {name} adds", turns, 15.0)
+            turns = place.in_turns(
+                f"protection: {name}, unread", _playing(place, plain, STATS, lambda: reads, manner), without
+            )
+            _add_difference(table, f"CPU per call of receiving {name}, which a service without callers ignores", turns)
+            _add_judging(table, name, file, authorizations, players)
+
+
+def _add_judging(table: Table, name: str, file: Path, authorizations: Sequence[str], players: Sequence[str]) -> None:
+    count = len(authorizations)
+    cpu_us = judging_us(file, authorizations, players[:count])
+    note = f"in process, {COUNTED:,} calls"
+    table.add(f"CPU of judging a call with {name}", cpu_us, Unit.MICROSECONDS, at_most(15.0), note)
 
 
 def _add_limits(place: Workplace, ground: Ground, table: Table) -> None:
@@ -99,30 +110,9 @@ def _add_limits(place: Workplace, ground: Ground, table: Table) -> None:
             _playing(place, plain, STATS, lambda: reads, manner),
         )
     # As large as the differences between two processes that do the same, so the target is held where it can be seen.
-    _add_difference(table, f"CPU per call beside a service without limits, {len(players):,} callers", turns, None)
+    _add_difference(table, f"CPU per call beside a service without limits, {len(players):,} callers", turns)
     name = f"CPU of counting a call with events against its limits, {LIMITED:,} callers"
-    table.add(name, _counting_us(), Unit.MICROSECONDS, at_most(5.0), f"in process, {COUNTED:,} calls")
-
-
-def _counting_us() -> float:
-    """Return the CPU in microseconds of all that a call of ReportEvents does for the limits of its caller."""
-    quotas = CallerQuotas(Telemetry())
-    limits = CallerLimits(*[1e6] * len(Limit))
-    callers = [Caller("game", frozenset(), f"player {number}", limits=limits) for number in range(LIMITED)]
-    order = random.Random(1).choices(callers, k=COUNTED)
-    for caller in callers:
-        quotas.refusal(caller, Limit.CALLS)
-        quotas.refusal(caller, Limit.EVENTS)
-    started = time.process_time()
-    for caller in order:
-        quotas.refusal(caller, Limit.EVENTS, 0.0)
-        quotas.refusal(caller, Limit.CALLS)
-        quotas.refusal(caller, Limit.EVENTS, 10.0)
-    counting = time.process_time() - started
-    started = time.process_time()
-    for _ in order:
-        pass
-    return (counting - (time.process_time() - started)) / COUNTED * 1e6
+    table.add(name, counting_us(LIMITED), Unit.MICROSECONDS, at_most(5.0), f"in process, {COUNTED:,} calls")
 
 
 def _playing(
@@ -138,7 +128,7 @@ def _events(ground: Ground) -> list[bytes]:
     return [report_request(event) for event in islice(ground.play.events(system_clock()), 20_000)]
 
 
-def _add_difference(table: Table, name: str, turns: Turns, bound: float | None) -> None:
+def _add_difference(table: Table, name: str, turns: Turns, bound: float | None = None) -> None:
     differences = [cpu_us(run) - cpu_us(other) for run, other in turns]
     note = f"{min(differences):.1f} to {max(differences):.1f} over the rounds"
     table.add(name, median(differences), Unit.MICROSECONDS, None if bound is None else at_most(bound), note)
