@@ -105,9 +105,11 @@ def timestamp_tag(message: Descriptor, field: str) -> bytes:
 def timestamp_field(beginning: bytes, instant: Instant) -> bytes:
     """Encode a `google.protobuf.Timestamp` field of an instant in the years 1970 to 9999, always of the same length.
 
-    `beginning` is a `timestamp_tag`, optionally after other fields. Building a message is slower. Larger tables are
+    Of an instant before, which imports of earlier releases have stored, it is the beginning of 1970. `beginning` is a `timestamp_tag`, optionally after other fields. Building a message is slower. Larger tables are
     twice as fast alone but half as fast within a list, where they compete for the CPU caches.
     """
+    if instant < 0:
+        instant = 0
     seconds = instant // SECOND
     nanos = (instant - seconds * SECOND) * 1_000
     return b"".join(
@@ -185,7 +187,10 @@ def _rests(instants: Sequence[Instant]) -> Sequence[bytes]:
 def _rests_at_once(instants: Sequence[Instant]) -> Sequence[bytes]:
     """Return what `timestamp_rests` does for as many instants as there are lanes at most."""
     lanes = array("Q", _NO_INSTANTS)
-    lanes[: 2 * len(instants) : 2] = array("Q", instants)
+    try:
+        lanes[: 2 * len(instants) : 2] = array("Q", instants)
+    except OverflowError:
+        lanes[: 2 * len(instants) : 2] = array("Q", [max(instant, 0) for instant in instants])
     if byteorder == "big":
         lanes.byteswap()
     microseconds = int.from_bytes(lanes.tobytes(), "little")

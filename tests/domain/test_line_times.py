@@ -38,3 +38,10 @@ def test_all_others_are_taken_and_shown(text: str) -> None:
     instant = to_instant(datetime.fromisoformat(text))
     [alone] = timestamp_rests([instant])
     assert timestamp_rests([instant] * LANES_MIN) == [alone] * LANES_MIN
+
+
+def test_lists_survive_times_that_earlier_releases_have_imported() -> None:
+    long_ago, later = (to_instant(datetime.fromisoformat(text)) for text in ("0001-01-01T00:00Z", "2024-02-29T00:00Z"))
+    [first, shown] = timestamp_rests([0, later])
+    assert timestamp_rests([long_ago, None, later]) == [first, None, shown]
+    assert timestamp_rests([long_ago, later] * LANES_MIN) == [first, shown] * LANES_MIN
