@@ -105,8 +105,9 @@ def timestamp_tag(message: Descriptor, field: str) -> bytes:
 def timestamp_field(beginning: bytes, instant: Instant) -> bytes:
     """Encode a `google.protobuf.Timestamp` field of an instant in the years 1970 to 9999, always of the same length.
 
-    Of an instant before, which imports of earlier releases have stored, it is the beginning of 1970. `beginning` is a `timestamp_tag`, optionally after other fields. Building a message is slower. Larger tables are
-    twice as fast alone but half as fast within a list, where they compete for the CPU caches.
+    Of an instant before, which imports of earlier releases have stored, it is the beginning of 1970. `beginning` is a
+    `timestamp_tag`, optionally after other fields. Building a message is slower. Larger tables are twice as fast alone
+    but half as fast within a list, where they compete for the CPU caches.
     """
     if instant < 0:
         instant = 0
