@@ -126,6 +126,10 @@ BEGIN
         EXECUTE format('ALTER ROLE %I SET plan_cache_mode = %s', role, CASE
             WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN 'auto' ELSE 'force_generic_plan'
         END);
+        -- One connection to each node, whatever the number of shards.
+        IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+            EXECUTE format('ALTER ROLE %I SET citus.multi_shard_modify_mode = sequential', role);
+        END IF;
         EXECUTE format('ALTER ROLE %I SET jit = off', role);
         EXECUTE format('ALTER ROLE %I SET synchronous_commit = on', role);
         EXECUTE format('ALTER ROLE %I SET client_connection_check_interval = %L', role, '500ms');

@@ -23,11 +23,12 @@ _TRANSACTION_ID = b"transaction_id", b"SELECT pg_current_xact_id()"
 _COMMIT = b"commit", b"COMMIT"
 
 _ADAPT = b"""
-SELECT set_config('plan_cache_mode', 'auto', false)
+SELECT set_config('plan_cache_mode', 'auto', false), set_config('citus.multi_shard_modify_mode', 'sequential', false)
 FROM pg_extension
 WHERE extname = 'citus'
 """
-"""Let Citus plan by the parameters, which tell it the shards: it refuses most generic plans."""
+"""Let Citus plan by the parameters, which tell it the shards: it refuses most generic plans. And let it write by one
+connection a node: it would open one a shard, and close most of them after each transaction."""
 
 ADAPT_S = 3.0
 """Time limit in seconds for the first statement of a session: that for connecting."""
@@ -134,7 +135,7 @@ class Connection(BoundedConnection):
             loader.set_pgresult(result)
         else:
             loader.set_pgresult(result, set_loaders=False)
-        execution.rows = loader.load_rows(0, result.ntuples, tuple)
+        execution.rows, execution.affected = loader.load_rows(0, result.ntuples, tuple), result.command_tuples
         result.clear()
 
     def begin(self) -> None:

@@ -27,6 +27,7 @@ from shared.postgres.sqlstates import (
     Failure,
     classify,
     to_domain,
+    violates_constraint,
 )
 from shared.postgres.transaction import CommitUnknown, NothingStored, in_progress, run_transaction
 
@@ -208,11 +209,11 @@ class Database:
 
     def _attempt(self, work: Callable[[Connection], _T], deadline: float) -> _T:
         """Do the work, repeat it after lost connections and conflicts, and return its result."""
-        lender, conflicts = self._lender, 0
+        lender, conflicts, on_citus = self._lender, 0, False
         while True:
             try:
                 connection = lender.borrow(deadline)
-                before = connection.round_trips
+                before, on_citus = connection.round_trips, connection.on_citus
                 try:
                     result = work(connection)
                     if connection.warned:
@@ -234,6 +235,9 @@ class Database:
                 self._setup_faults.note(failure, error)
                 self.refused = self.refused or failure is Failure.UNAVAILABLE
                 conflicts += failure is Failure.CONFLICT
+                if on_citus and conflicts == CONFLICT_ATTEMPTS_MAX and violates_constraint(error):
+                    # A cluster names no constraint, so this was taken for a conflict.
+                    raise ContentRefused(error) from error
                 lender.works = lender.works and failure in _OF_STATEMENTS
                 again = failure is Failure.CONNECTION_LOST or (
                     failure is Failure.CONFLICT and conflicts < CONFLICT_ATTEMPTS_MAX

@@ -14,7 +14,7 @@ Values: TypeAlias = tuple[bytes | None, ...]
 class Execution:
     """An execution of a prepared statement."""
 
-    __slots__ = ("is_known", "name", "parameters", "rows")
+    __slots__ = ("affected", "is_known", "name", "parameters", "rows")
 
     def __init__(
         self, name: bytes, parameters: Iterable[object], is_known: Callable[[Values], bool] | None = None
@@ -28,3 +28,5 @@ class Execution:
         self.parameters = [encoded(value) for value in parameters]
         self.rows: list[tuple[Any, ...]] = []
         """All rows, once the statement is executed; none if the values are known."""
+        self.affected: int | None = None
+        """The number of rows that the statement has returned or changed, once it is executed."""

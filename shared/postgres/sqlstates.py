@@ -99,9 +99,15 @@ def classify(error: psycopg.Error) -> Failure:
     if state[:2] == "22":
         return Failure.CONTENT
     if state[:2] == "23":
-        # Only a row that meets a partition being created violates a constraint without a name: a retry fits.
+        # A row that meets a partition being created violates a constraint without a name, and so does every row on a
+        # cluster: a retry fits, and tells the two apart.
         return Failure.CONTENT if error.diag.constraint_name else Failure.CONFLICT
     return Failure.BUG
+
+
+def violates_constraint(error: psycopg.Error) -> bool:
+    """Return whether a row violates a constraint, which on a cluster has no name."""
+    return (error.sqlstate or "").startswith("23")
 
 
 def missing_right(error: Exception) -> str | None:

@@ -26,7 +26,7 @@ from shared.operations.events.crossings import Crossing, active_crossings, all_c
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.events import distinct_values, ledger, tallies
-from shared.postgres.events.ledger import LedgerKey, ledger_key
+from shared.postgres.events.ledger import LedgerKey, SeenBefore, ledger_key
 from shared.postgres.events.tallies import MergedTally
 from shared.postgres.goals import player_zones
 
@@ -49,10 +49,6 @@ class Applied(NamedTuple):
     """An event was a duplicate, or of a day that the ledger does not hold any more."""
 
 
-class SeenBefore(Exception):
-    """Some of the events were seen before, or are of a dropped day, although all were expected to be new."""
-
-
 def apply_events(
     connection: Connection,
     catalogue: Catalogue,
@@ -70,12 +66,12 @@ def apply_events(
     ledger; then level by level: tally, assignment, completion; then grant; then standing.
 
     With `expect_unseen` the events are counted in the round trip that records them. Raise `SeenBefore` if that was
-    wrong; then the transaction must be rolled back.
+    wrong; then the transaction must be rolled back. The caller is inside `ledger.raising_seen_before`.
     """
     keys = [ledger_key(event) for event in events]
     # The first of several events with one key counts, so its content is kept.
     content = dict(zip(reversed(keys), reversed(events), strict=True)) if keep_content else None
-    insertion = ledger.insert_unseen(connection, keys, content)
+    insertion = ledger.insert_unseen(connection, keys, content, expect_unseen=expect_unseen)
     if expect_unseen:
         outcomes = [_APPLIED] * len(events)
         fresh: Sequence[int] = range(len(events))
@@ -95,7 +91,7 @@ def apply_events(
         for index, outcome in zip(fresh, _applied(fresh_events, calendars, catalogue.derived), strict=True):
             outcomes[index] = outcome
     merged = tallies.merge(connection, folded)
-    if expect_unseen and len(insertion.unseen()) < len(events):
+    if expect_unseen and insertion.count() < len(events):
         raise SeenBefore
     changes = StandingChanges(catalogue, granting.claim_time if now is None else now, granting)
     crossings = all_crossings(connection, catalogue, merged, folded)

@@ -19,10 +19,11 @@ from shared.domain.errors import ChallengeError
 from shared.domain.events import CONTROL_ID, CompletionKey, Event, Outcome, Verdict
 from shared.domain.grants import NO_ROUTES, Granting, Routes
 from shared.domain.standings import record_of
-from shared.operations.events.apply_events import Applied, SeenBefore, apply_events, is_written
+from shared.operations.events.apply_events import Applied, apply_events, is_written
 from shared.operations.statistics.standing_changes import ScoreChanges, StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.events.ledger import SeenBefore, raising_seen_before
 from shared.postgres.sqlstates import ContentRefused
 from shared.runtime.clock import Clock, system_clock
 
@@ -101,8 +102,9 @@ class Flush:
             return self._apply(events)
 
     def _apply(self, events: Sequence[Event], *, expect_unseen: bool = False) -> Sequence[Outcome]:
+        work = self._execute_unseen if expect_unseen else self._execute
         applied = self._database.transact(
-            lambda connection: self._execute(connection, events, expect_unseen=expect_unseen),
+            lambda connection: work(connection, events),
             self._deadline,
             written=is_written,
         )
@@ -110,6 +112,10 @@ class Flush:
             self.score_changes.append(applied.changes)
         self.duplicates_found = self.duplicates_found or applied.duplicates_found
         return applied.outcomes
+
+    def _execute_unseen(self, connection: Connection, events: Sequence[Event]) -> Applied:
+        with raising_seen_before(connection):
+            return self._execute(connection, events, expect_unseen=True)
 
     def _execute(self, connection: Connection, events: Sequence[Event], *, expect_unseen: bool = False) -> Applied:
         return apply_events(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import NamedTuple
+
+import psycopg
 
 from shared.domain.events import CONTROL_ID, Event
 from shared.domain.instant import DAY, Day, Instant, to_date
@@ -14,6 +17,7 @@ from shared.postgres.execution import Execution
 from shared.postgres.statements import bytes_array, int_array, nullable_int_array, statement, text_array
 
 _INSERT = statement("insert_events_seen")
+_INSERT_NEW = statement("insert_new_events")
 _FIRST_DAY = statement("first_ledger_day")
 _ERASED = statement("erased_players")
 _DELETE_EXPIRED = statement("delete_expired_tombstones")
@@ -41,10 +45,14 @@ def ledger_key(event: Event) -> LedgerKey:
     return LedgerKey(day, event.user_id, blake2b(text.encode(), digest_size=HASH_BYTES).digest())
 
 
+class SeenBefore(Exception):
+    """Some of the events were seen before, or are of a dropped day, although all were expected to be new."""
+
+
 class Insertion:
     """A deferred statement that records events as seen.
 
-    It is executed in the round trip of the transaction's next statement, or by `unseen` if there was none.
+    It is executed in the round trip of the transaction's next statement, or by the methods if there was none.
     """
 
     __slots__ = ("_connection", "_execution")
@@ -58,22 +66,34 @@ class Insertion:
         self._connection.execute_deferred()
         return {event_hash for (event_hash,) in self._execution.rows}
 
+    def count(self) -> int:
+        """Return the number of events that were not seen before and are recorded now."""
+        self._connection.execute_deferred()
+        return self._execution.affected or 0
+
 
 def insert_unseen(
-    connection: Connection, keys: Iterable[LedgerKey], content: Mapping[LedgerKey, Event] | None = None
+    connection: Connection,
+    keys: Iterable[LedgerKey],
+    content: Mapping[LedgerKey, Event] | None = None,
+    *,
+    expect_unseen: bool = False,
 ) -> Insertion:
     """Record these events as seen, in the transaction's next round trip; `Insertion.unseen` returns the new ones.
 
     Events of days before `first_day`, and of players who were erased, are not recorded and count as seen, whatever
     clocks and settings say.
     With `content` the events themselves are kept, too, for audit and replay; it has an event for each key. `keys` may
-    contain duplicates.
+    contain duplicates. With `expect_unseen` only `Insertion.count` tells what was recorded, and the statements must be
+    inside `raising_seen_before`.
     """
     keys = sorted(keys)
     kept = [content[key] for key in keys] if content is not None else []
+    # On one server a duplicate would leave an error in its log.
+    insert = _INSERT_NEW if expect_unseen and connection.on_citus else _INSERT
     return Insertion(
         connection,
-        _INSERT.defer(
+        insert.defer(
             connection,
             int_array([key.day for key in keys]),
             text_array([key.user_id for key in keys]),
@@ -87,6 +107,21 @@ def insert_unseen(
             connection.on_citus,
         ),
     )
+
+
+@contextmanager
+def raising_seen_before(connection: Connection) -> Iterator[None]:
+    """Raise `SeenBefore` if a cluster refuses the rows of events that are expected to be new, for whatever reason.
+
+    The error of a copy into shards has no code of its own, so any such error counts as this one: without the
+    expectation the statements say what it is.
+    """
+    try:
+        yield
+    except (psycopg.errors.InternalError_, psycopg.errors.UniqueViolation) as error:
+        if not connection.on_citus:
+            raise
+        raise SeenBefore from error
 
 
 class RefusedEvents(NamedTuple):

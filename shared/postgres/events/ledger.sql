@@ -28,6 +28,33 @@ WHERE date 'epoch' + event_day >= (SELECT first_day FROM event_ledger)
 ON CONFLICT (event_day, user_id, event_hash) DO NOTHING
 RETURNING event_hash;
 
+-- name: insert_new_events
+-- As insert_events_seen, of events that are expected to be new: an error if the ledger holds one of them, or if there is one twice. On a
+-- cluster this copies the rows straight into the shards, for half of the work. The number of rows tells whether all were recorded.
+-- $1 event_days, $2 user_ids, $3 event_hashes, $4 event_ids, $5 event_times, $6 sources, $7 stat_codes, $8 deltas,
+-- $9 values, $10 true on a cluster
+INSERT INTO event_seen (
+    event_day, user_id, event_hash, event_id, event_time, source, stat_code, delta, value, transaction_id
+)
+SELECT
+    date 'epoch' + event_day, user_id, event_hash,
+    event_id, instant(event_time), source, stat_code, delta, value,
+    CASE WHEN $10::boolean THEN pg_current_xact_id()::text::bigint END
+FROM (
+    SELECT
+        unnest($1::integer[]) AS event_day,
+        unnest($2::text[]) AS user_id,
+        unnest($3::bytea[]) AS event_hash,
+        unnest($4::text[]) AS event_id,
+        unnest($5::bigint[]) AS event_time,
+        unnest($6::text[]) AS source,
+        unnest($7::text[]) AS stat_code,
+        unnest($8::bigint[]) AS delta,
+        unnest($9::bigint[]) AS value
+) AS arrived
+WHERE date 'epoch' + event_day >= (SELECT first_day FROM event_ledger)
+    AND NOT EXISTS (SELECT FROM player_tombstone WHERE player_tombstone.user_id = arrived.user_id);
+
 -- name: first_ledger_day
 -- Return the first day that the ledger holds, in days since 1970.
 SELECT first_day - date 'epoch' FROM event_ledger;
