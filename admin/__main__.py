@@ -39,7 +39,7 @@ SCRIPT = "challenge-admin"
 @click.group(epilog="Exit status: 0 done, 1 failed, 2 wrong usage.")
 @click.version_option(VERSION, message="%(version)s")
 def cli() -> None:
-    """Look after a running challenge backend and its configuration."""
+    """Manage a running challenge backend and its configuration."""
 
 
 for command in (

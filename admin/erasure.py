@@ -50,8 +50,8 @@ PAGE_PLAYERS = 10_000
 def erase(player: str | None, list_file: Path | None, replay: Path | None, reason: str, operator: str) -> int:
     """Erase a player from all tables and from Redis, for good, and print the receipt.
 
-    Final rankings keep the place, and audits the act, under a pseudonym. Events of the player are refused for the
-    horizon and two days. Grants must be delivered or buried before.
+    Under a pseudonym, final rankings keep the player's place and the audit keeps the operators' acts. Events of the
+    player are refused for the horizon and two days. Grants must be delivered or buried before that.
     """
     acting = Acting(system_clock(), operator, reason)
     if replay is not None:
@@ -95,8 +95,8 @@ def _erase(
     _say_receipt(receipt, acting, _forget_in_redis(database, user_id))
     if not receipt.complete:
         say_error(
-            f"{receipt.pseudonym}: a transaction that began before has not ended, and may write of the player yet: "
-            "repeat this with --replay when it has"
+            f"{receipt.pseudonym}: a transaction that began before has not ended, and may still write data of the "
+            "player: repeat this with --replay when it has"
         )
     return receipt.complete
 

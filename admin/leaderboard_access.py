@@ -42,9 +42,9 @@ class LeaderboardAccess:
 
     def open_rankings(self) -> Sequence[RankingKey]:
         """Return the rankings of the catalogue's leaderboards that may still change, in the catalogue's order."""
-        places = {board.id: place for place, board in enumerate(self.catalogue.leaderboards)}
-        known = [ranking for ranking in read(self.database, scores.open_rankings) if ranking.board_id in places]
-        return sorted(known, key=lambda ranking: (places[ranking.board_id], ranking.period_start))
+        order = {board.id: index for index, board in enumerate(self.catalogue.leaderboards)}
+        known = [ranking for ranking in read(self.database, scores.open_rankings) if ranking.board_id in order]
+        return sorted(known, key=lambda ranking: (order[ranking.board_id], ranking.period_start))
 
     def build(self, ranking: RankingKey, progress: Callable[[int], object]) -> str | None:
         """Build a ranking in Redis from the database, and return why that failed, or None.
@@ -57,7 +57,7 @@ class LeaderboardAccess:
         board = self.catalogue.leaderboard_by_id[ranking.board_id]
         try:
             if not builder.build(board, ranking.period_start, progress):
-                return "another builder is at it; what it builds is as good"
+                return "another process is already building it, with the same result"
         except BuildLost:
             return "Redis has forgotten what was built, or was too slow; try again"
         except CacheUnavailable as error:
@@ -98,7 +98,7 @@ def count_players(database: Database, ranking: RankingKey) -> int:
 
 @contextmanager
 def open_leaderboards(command: str) -> Iterator[LeaderboardAccess]:
-    """Open the database and Redis. The command ends if either is away."""
+    """Open the database and Redis. The command ends if either cannot be reached."""
     catalogue = load_catalogue()
     with open_database(command) as database, open_cache() as cache:
         yield leaderboard_access(database, catalogue, cache)

@@ -80,7 +80,7 @@ def _take(steps: Steps, wanted: set[str], players_max: int, session: Maintenance
     problem = None if cache is None else cache.probe()
     if "clear_caches" in wanted:
         if cache is None or problem is not None:
-            _without_redis(steps, "Redis", problem)
+            _skip_without_redis(steps, "Redis", problem)
         else:
             clear_redis(steps, cache, session)
     if "create_indexes" in wanted:
@@ -89,7 +89,7 @@ def _take(steps: Steps, wanted: set[str], players_max: int, session: Maintenance
         tidy_tables(steps, session)
     if catalogue is not None:
         if cache is None or problem is not None:
-            _without_redis(steps, "rankings", problem)
+            _skip_without_redis(steps, "rankings", problem)
         else:
             with open_database("optimize") as database:
                 build_rankings(steps, leaderboard_access(database, catalogue, cache))
@@ -97,8 +97,8 @@ def _take(steps: Steps, wanted: set[str], players_max: int, session: Maintenance
         fill_buffers(steps, session, day_of(system_clock()), players_max)
 
 
-def _without_redis(steps: Steps, name: str, problem: str | None) -> None:
-    """Skip a step. It counts as failed if Redis is set, but away."""
+def _skip_without_redis(steps: Steps, name: str, problem: str | None) -> None:
+    """Skip a step. It counts as failed if Redis is set, but cannot be reached."""
     if problem is None:
         steps.skip(name, "REDIS_URL is not set")
     else:

@@ -83,7 +83,7 @@ def steps(*, dry: bool) -> Iterator[Steps]:
         try:
             yield taken
         except _FAILURES as failure:
-            taken.fail("find out what else to do", _text(failure))
+            taken.fail("determine the remaining steps", _text(failure))
     show(("step", "outcome", "seconds"), taken.outcomes)
 
 
@@ -173,7 +173,7 @@ def _build(access: LeaderboardAccess, ranking: RankingKey, players: int, advance
 
 
 def read_tops(steps: Steps, session: MaintenanceSession, catalogue: Catalogue) -> None:
-    """Read the first players as the database serves them while Redis is away."""
+    """Read the top players as the database serves them while Redis cannot be reached."""
     boards = catalogue.leaderboard_by_id
     rankings = [ranking for ranking in session.do(scores.open_rankings) if ranking.board_id in boards]
 
@@ -200,9 +200,9 @@ def fill_buffers(steps: Steps, session: MaintenanceSession, today: Day, players_
     if indexes:
         steps.do("warm indexes", partial(_warm, session, indexes), len(indexes))
     else:
-        steps.skip("warm indexes", "the extension pg_prewarm is not there")
+        steps.skip("warm indexes", "the extension pg_prewarm is not installed")
     if players_max:
-        name = f"read the rows of up to {players_max:,} players who were there yesterday or today"
+        name = f"read the rows of up to {players_max:,} players who were active yesterday or today"
         steps.do(name, partial(_read_players, session, today, players_max), players_max)
 
 

@@ -24,7 +24,7 @@ from shared.postgres.operators.player_data import PlayerRow
 
 @click.group()
 def player() -> None:
-    """Look after single players: show, export, import and erase everything that is stored of them."""
+    """Manage single players: show, export, import and erase everything that is stored of them."""
 
 
 player.add_command(replay)

@@ -15,7 +15,9 @@ from shared.runtime.clock import system_clock
 HORIZON_H_MAX = 720
 
 
-@click.command(epilog="Exit status: 0 no event is missing from the tallies, 1 one is, or the database is away.")
+@click.command(
+    epilog="Exit status: 0 no event is missing from the tallies, 1 one is, or the database cannot be reached."
+)
 @player
 @count_option("--horizon-h", 1, HORIZON_H_MAX, 72, "The ledger's horizon (EVENT_HORIZON_H).", metavar="H")
 def replay(player: str, horizon_h: int) -> int:

@@ -49,7 +49,7 @@ _DATABASE = ("size", "buffers", "buffer hits", "commits", "rolled back", "deadlo
 _TABLES = ("table", "size", "indexes", "rows", "dead", "bloat (estimate)", "updates", "HOT", "buffer hits")
 _INDEXES = ("index", "table", "scans", "size", "")
 _STATEMENTS = ("total s", "calls", "mean ms", "rows a call", "buffer hits", "statement")
-_REDIS = ("memory", "limit", "when full", "key hits", "evicted keys", "up for")
+_REDIS = ("memory", "limit", "when full", "key hits", "evicted keys", "uptime")
 
 
 def _section(heading: str, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -66,7 +66,7 @@ def _database_row(activity: DatabaseActivity) -> tuple[object, ...]:
         f"{activity.rollbacks:,}",
         f"{activity.deadlocks:,}",
         bytes_text(activity.temporary_bytes),
-        "ever" if activity.since is None else time_text(activity.since),
+        "creation" if activity.since is None else time_text(activity.since),
     )
 
 
@@ -104,7 +104,7 @@ def _show_statements(session: MaintenanceSession, limit: int) -> None:
     heading = "statements that take the most time"
     found = session.do(lambda connection: database_report.slow_statements(connection, limit))
     if found is None:
-        say("", heading, "not known: the extension pg_stat_statements is not there")
+        say("", heading, "not known: the extension pg_stat_statements is not installed")
     else:
         _section(heading, _STATEMENTS, map(_statement_row, found))
 
@@ -118,7 +118,7 @@ def _show_redis(cache: Cache | None) -> bool:
         known = report_of(cache)
     except (CacheUnavailable, CacheRefused) as failure:
         say("", "Redis")
-        say_error(f"Redis cannot be asked: {failure.__cause__ or failure}")
+        say_error(f"Redis cannot be queried: {failure.__cause__ or failure}")
         return False
     row = (
         bytes_text(known.used_bytes),

@@ -117,14 +117,14 @@ def dispatcher(url: str, **provider: str) -> ServerProcess:
     return ServerProcess(REWARD_DISPATCHER, env=environment(REWARD_DISPATCHER, url, **provider))
 
 
-def game(books: Path, delay_s: float, http_port: int) -> ServerProcess:
+def game(grant_log: Path, delay_s: float, http_port: int) -> ServerProcess:
     """Return the development stack's game; the port it reports is its gRPC port."""
     env = {
         **_bare_env(),
         "GAME_GRPC_PORT": "0",
         "GAME_HTTP_PORT": str(http_port),
-        "GAME_BOOKS": str(books),
-        "GAME_MOOD": json.dumps({"delay_s": delay_s}),
+        "GAME_GRANT_LOG": str(grant_log),
+        "GAME_FAULTS": json.dumps({"delay_s": delay_s}),
     }
     return ServerProcess("devstack.game", env=env)
 

@@ -24,7 +24,7 @@ from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.rewards.claim import claim_reward
 from shared.operations.rewards.claim_all import claim_all
 from shared.operations.rewards.find_claims import GrantWaits, find_claim, list_claims
-from shared.operations.rewards.list_claimable import list_claimable, place_of
+from shared.operations.rewards.list_claimable import key_of, list_claimable
 from shared.postgres.database import Database
 from shared.rpc.deadlines import deadline_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -143,7 +143,7 @@ class ClaimServicer:
         found = list_claimable(self._database, catalogue, request.user_id, after, page_size + 1, now, deadline)
         rewards = responses.claimable_page(found[:page_size])
         is_last = len(rewards) == len(found)
-        token = "" if is_last else claimable_token(place_of(found[len(rewards) - 1]), request.user_id)
+        token = "" if is_last else claimable_token(key_of(found[len(rewards) - 1]), request.user_id)
         return rpc.ListClaimableResponse(rewards=rewards, next_page_token=token)
 
     def GetClaim(self, request: rpc.GetClaimRequest, context: grpc.ServicerContext) -> rpc.GetClaimResponse:

@@ -128,7 +128,7 @@ class Cluster:
         return self.data.with_name(f"{self.data.name}.unfinished")
 
     def _make(self, binaries: Path, account: Account | None, scram_iterations: int) -> None:
-        """Create the cluster beside its place and move it there when complete, so that it is never half made."""
+        """Create the cluster in a temporary folder and rename that when complete, so that it is never half made."""
         password = secrets.token_urlsafe(24)
         self._unfinished.mkdir(mode=0o700)
         if account is not None:

@@ -42,8 +42,8 @@ def run(settings: DevstackSettings, environment: Mapping[str, str]) -> NoReturn:
         env["DATABASE_URL"] = database_url
 
         if settings.needs_game:
-            books = str(settings.directory / "game" / "books.jsonl")
-            game = supervisor.start(_program("devstack.game", {"GAME_BOOKS": books, **env}, colour=GREEN, grace_s=0))
+            game_env = {"GAME_GRANT_LOG": str(settings.directory / "game" / "grants.jsonl"), **env}
+            game = supervisor.start(_program("devstack.game", game_env, colour=GREEN, grace_s=0))
             for port in (settings.game.grpc_port, settings.game.http_port):
                 game.wait_until(partial(listens, settings.reach_at, port), SERVING_S, supervisor.pause)
 
@@ -133,7 +133,7 @@ def _rewards(settings: DevstackSettings) -> str:
         return f"rewards            items by {settings.item_provider}, currency by {settings.wallet_provider}"
     return f"""\
 game               {settings.game_url}/ledger: the rewards it has given
-                   curl -X PUT {settings.game_url}/mood -d '{{"errors": 0.5, "silence": 0.2}}': makes it misbehave"""
+                   curl -X PUT {settings.game_url}/faults -d '{{"errors": 0.5, "silence": 0.2}}': makes it misbehave"""
 
 
 def _clock(settings: DevstackSettings) -> str:

@@ -75,7 +75,7 @@ class EmbeddedServer(ABC):
         """The connection URL with the password. Known from the first start on."""
 
     def stop(self) -> None:
-        """Stop the server in order; do nothing if it does not run."""
+        """Stop the server cleanly; do nothing if it does not run."""
         if self._child is not None:
             self._child.stop()
 

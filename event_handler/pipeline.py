@@ -40,13 +40,13 @@ class Pipeline(Generic[A, B]):
     collection gRPC's part of the stream would live on, and count against the streams that its connection may open.
     """
 
-    def __init__(self, take_in: Callable[[A], PendingResponse[B]]) -> None:
-        """`take_in` submits a batch and returns a function that waits for its response. An error ends the stream."""
-        self._take_in = take_in
+    def __init__(self, submit: Callable[[A], PendingResponse[B]]) -> None:
+        """`submit` submits a batch and returns a function that waits for its response. An error ends the stream."""
+        self._submit = submit
         self._room = threading.Semaphore(BATCHES_IN_FLIGHT_MAX)
         self._pending: SimpleQueue[PendingResponse[B] | _End] = SimpleQueue()
         self._lock = threading.Lock()
-        self._taking_in = False
+        self._submitting = False
         self._stopped = False
         self._over = False
 
@@ -78,12 +78,12 @@ class Pipeline(Generic[A, B]):
         """Stop reading batches, without waiting. Those that were read still get their responses."""
         with self._lock:
             self._stopped = True
-            # A reader that is taking a batch in says itself that nothing follows, after the batch.
-            if not self._taking_in:
+            # A reader that is submitting a batch puts the end itself, after the batch.
+            if not self._submitting:
                 self._pending.put(_End(ShuttingDown()))
 
     def _read(self, batches: Iterable[A]) -> None:
-        """Read batches and take them in until the stream ends or is stopped. Runs in a thread of its own."""
+        """Read batches and submit them until the stream ends or is stopped. Runs in a thread of its own."""
         waiting = iter(batches)
         try:
             while self._room.acquire():
@@ -91,10 +91,10 @@ class Pipeline(Generic[A, B]):
                 with self._lock:
                     if self._stopped:
                         return
-                    self._taking_in = True
-                pending = self._take_in(batch)
+                    self._submitting = True
+                pending = self._submit(batch)
                 with self._lock:
-                    self._taking_in = False
+                    self._submitting = False
                     self._pending.put(pending)
                     if self._stopped:
                         raise ShuttingDown
@@ -118,9 +118,9 @@ class Pipelines:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run(self, take_in: Callable[[A], PendingResponse[B]], batches: Iterable[A]) -> Iterator[B]:
+    def run(self, submit: Callable[[A], PendingResponse[B]], batches: Iterable[A]) -> Iterator[B]:
         """Run a stream. Raises `ShuttingDown` after `stop`."""
-        pipeline = Pipeline(take_in)
+        pipeline = Pipeline(submit)
         with self._lock:
             if self._stopped:
                 raise ShuttingDown

@@ -48,31 +48,31 @@ class EventServicer:
         """Report one event."""
         if not request.HasField("event"):
             raise InvalidRequest.of("event", "is required")
-        (result,) = self._results(self._take_in([request.event], deadline_of(context)))
+        (result,) = self._results(self._submit([request.event], deadline_of(context)))
         return rpc.ReportEventResponse(result=result)
 
     def ReportEvents(self, request: rpc.ReportEventsRequest, context: grpc.ServicerContext) -> rpc.ReportEventsResponse:
         """Report 1 to 1,000 events."""
         _check_count(request.events)
-        return rpc.ReportEventsResponse(results=self._results(self._take_in(request.events, deadline_of(context))))
+        return rpc.ReportEventsResponse(results=self._results(self._submit(request.events, deadline_of(context))))
 
     def StreamEvents(
         self, requests: Iterator[rpc.StreamEventsRequest], _context: grpc.ServicerContext
     ) -> Iterator[rpc.StreamEventsResponse]:
         """Report batches of events, several under way at once, with responses in order."""
 
-        def take_in(request: rpc.StreamEventsRequest) -> PendingResponse[rpc.StreamEventsResponse]:
+        def submit(request: rpc.StreamEventsRequest) -> PendingResponse[rpc.StreamEventsResponse]:
             _check_count(request.events)
             # A batch has its own deadline: the stream's says nothing about how long one commit may take.
-            taken_in = self._take_in(request.events, time.monotonic() + DEFAULT_S, stream=True)
-            return lambda: rpc.StreamEventsResponse(results=self._results(taken_in))
+            submitted = self._submit(request.events, time.monotonic() + DEFAULT_S, stream=True)
+            return lambda: rpc.StreamEventsResponse(results=self._results(submitted))
 
-        return self.streams.run(take_in, requests)
+        return self.streams.run(submit, requests)
 
-    def _take_in(self, messages: Sequence[rpc.Event], deadline: float, *, stream: bool = False) -> _TakenIn:
+    def _submit(self, messages: Sequence[rpc.Event], deadline: float, *, stream: bool = False) -> _SubmittedCall:
         """Judge events by the current catalogue and submit the accepted ones.
 
-        A `stream` waits for room, and takes in its next batch before it waits for the commit.
+        A `stream` waits for room, and submits its next batch before it waits for the commit.
         """
         received = time.monotonic()
         catalogue, window, now = self._catalogue.current, self._window(), self._now()
@@ -89,11 +89,11 @@ class EventServicer:
             if accepted
             else None
         )
-        return _TakenIn(catalogue, messages, refusals, submission, received)
+        return _SubmittedCall(catalogue, messages, refusals, submission, received)
 
-    def _results(self, taken_in: _TakenIn) -> list[rpc.EventResult]:
+    def _results(self, submitted: _SubmittedCall) -> list[rpc.EventResult]:
         """Wait for the commit of a call's events, and return one result per event."""
-        catalogue, messages, refusals, submission, received = taken_in
+        catalogue, messages, refusals, submission, received = submitted
         committed = iter(submission.wait() if submission is not None else ())
         self._telemetry.acknowledged(time.monotonic() - received)
         outcomes = [next(committed) if refusal is None else refusal for refusal in refusals]
@@ -105,8 +105,8 @@ class EventServicer:
         ]
 
 
-class _TakenIn(NamedTuple):
-    """The events of one call on their way."""
+class _SubmittedCall(NamedTuple):
+    """The events of one call, of which the accepted ones await their commit."""
 
     catalogue: Catalogue
     messages: Sequence[rpc.Event]

@@ -76,13 +76,13 @@ class NatsBroker:
             with self._arrival:
                 if not self._arrived:
                     self._arrival.wait(timeout_s)
-            self._take_in()
+            self._queue_arrived()
         while self._backlog and len(found) < count_max and (not found or size < bytes_max):
             found.append(self._backlog.popleft())
             size += len(found[-1].data)
         return [self._message(each) for each in found]
 
-    def _take_in(self) -> None:
+    def _queue_arrived(self) -> None:
         """Move what has arrived to the backlog; from now on `_keep_alive` reports it to the server as in progress."""
         now = time.monotonic()
         with self._arrival:
@@ -109,7 +109,7 @@ class NatsBroker:
 
     def hold(self) -> None:
         """As `Broker.hold`: messages that wait here stay ours, because the server hears that they are in progress."""
-        self._take_in()
+        self._queue_arrived()
         self._keep_alive()
 
     def settle(self, messages: Sequence[Message]) -> None:

@@ -32,15 +32,15 @@ def measure_delivery(place: Workplace) -> Table:
         "delivery",
         "Delivery of grants to the game",
         f"{grants:,} grants that are due, one dispatcher at its defaults, and the game of the development stack, which "
-        f"takes {1e3 * THINKS_S:g} ms about each and keeps books on disk. Rates are of the middle four fifths.",
+        f"takes {1e3 * THINKS_S:g} ms about each and keeps its grant log on disk. Rates are of the middle four fifths.",
     )
     for provider in (GRPC, WEBHOOK):
         place.say(f"delivery: by {provider}")
-        books, http_port = place.directory / f"{provider}.books", free_port()
+        grant_log, http_port = place.directory / f"{provider}.grants", free_port()
         url = place.empty_ground().url
         with (
             connected(url) as connection,
-            place.running(game(books, THINKS_S, http_port), place.cores.others) as served,
+            place.running(game(grant_log, THINKS_S, http_port), place.cores.others) as served,
         ):
             statement("queue_up").rows(connection, provider, grants, system_clock())
             connection.execute("VACUUM (ANALYZE) reward_outbox")
@@ -50,7 +50,7 @@ def measure_delivery(place: Workplace) -> Table:
             ((delivered, seconds),) = statement("delivered").rows(connection)
         table.add(f"grants a second, by {provider}", quotient(0.8 * delivered, seconds), target=at_least(800))
         table.add(f"CPU of the dispatcher per grant, by {provider}", cpu_us, Unit.MICROSECONDS, note="with its start")
-        table.check(f"grants that the game has not given exactly once, by {provider}", _faults(books, grants))
+        table.check(f"grants that the game has not given exactly once, by {provider}", _faults(grant_log, grants))
     return table
 
 
@@ -69,7 +69,7 @@ def _wait_until_delivered(connection: Connection) -> None:
         time.sleep(POLL_S)
 
 
-def _faults(books: Path, grants: int) -> int:
-    """Return the number of missing or repeated grants in the game's own books."""
-    given = Counter(json.loads(line)["grant_id"] for line in books.read_text().splitlines())
+def _faults(grant_log: Path, grants: int) -> int:
+    """Return the number of missing or repeated grants in the game's own log."""
+    given = Counter(json.loads(line)["grant_id"] for line in grant_log.read_text().splitlines())
     return abs(grants - len(given)) + sum(times - 1 for times in given.values())

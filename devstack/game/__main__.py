@@ -8,10 +8,10 @@ import random
 import signal
 import sys
 
-from devstack.game.game import Books, Game
+from devstack.game.fault_plan import FaultPlan, FaultPlanInvalid
+from devstack.game.game import Game, GrantLog
 from devstack.game.grpc_server import serve_grpc
 from devstack.game.http_server import serve_http
-from devstack.game.mood import Mood, MoodInvalid
 from devstack.game.settings import GameSettings
 from shared.runtime.settings import load
 from shared.runtime.start_refused import SettingsInvalid
@@ -24,16 +24,16 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         settings = load(GameSettings, os.environ)
-        _serve(settings, Mood.model_validate_json(settings.mood))
-    except (SettingsInvalid, MoodInvalid, OSError, RuntimeError) as error:
+        _serve(settings, FaultPlan.model_validate_json(settings.faults))
+    except (SettingsInvalid, FaultPlanInvalid, OSError, RuntimeError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
 
 
-def _serve(settings: GameSettings, mood: Mood) -> None:
-    books = Books(settings.books)
-    game = Game(books, mood, random.Random())  # noqa: S311 - moods are no secret
+def _serve(settings: GameSettings, faults: FaultPlan) -> None:
+    grant_log = GrantLog(settings.grant_log)
+    game = Game(grant_log, faults, random.Random())  # noqa: S311 - faults are no secret
     host = settings.bind_address
     with (
         serve_grpc(game, host, settings.grpc_port) as port,
@@ -41,7 +41,7 @@ def _serve(settings: GameSettings, mood: Mood) -> None:
     ):
         print(json.dumps({"message": "serving", "port": port, "http_port": http_port}), flush=True)
         signal.sigwait(STOPPING)
-    books.close()
+    grant_log.close()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The game behind both of its servers: it handles attempts to deliver a reward, and keeps books of what it has given.
+"""The game behind both of its servers: it handles attempts to deliver a reward, and keeps a log of what it has given.
 
-The books are the judge of every test of delivery. A grant has one outcome, however often it is requested, also after a
-restart: it is stored before the response is sent.
+Tests of delivery compare with this log. A grant has one outcome, however often it is requested, also after a restart:
+it is stored before the response is sent.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from devstack.game.mood import Action, Mood
+from devstack.game.fault_plan import Action, FaultPlan
 from shared.domain.claims import RefusalReason
 
 
@@ -39,11 +39,11 @@ class Outcome(NamedTuple):
     """None: the player has the reward."""
 
 
-class Books:
+class GrantLog:
     """One outcome for each grant. Safe to use from any number of threads."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Keep the books in the file `path`, a line of JSON per outcome; without it in memory."""
+        """Keep the log in the file `path`, a line of JSON per outcome; without it in memory."""
         self._lock = threading.Lock()
         self._outcomes: dict[str, Outcome] = {}
         self._file = None
@@ -131,9 +131,9 @@ Reply: TypeAlias = Outcome | Failed | Garbled | None
 class Game:
     """Gives each grant once. Safe to use from any number of threads."""
 
-    def __init__(self, books: Books, mood: Mood, chance: random.Random) -> None:
-        self.books = books
-        self.mood = mood
+    def __init__(self, grant_log: GrantLog, faults: FaultPlan, chance: random.Random) -> None:
+        self.grant_log = grant_log
+        self.faults = faults
         """May be set at any time, for the attempts that follow."""
         self._chance = chance
         self._attempts: deque[Attempt] = deque(maxlen=ATTEMPTS_KEPT)
@@ -145,16 +145,16 @@ class Game:
             return list(self._attempts)
 
     def grant(self, gift: Gift, number: int, wait: Wait) -> Reply:
-        """Handle an attempt in the current mood. Work continues after the caller is gone, as in any game."""
+        """Handle an attempt with the current faults. Work continues after the caller is gone, as in any game."""
         with self._lock:
-            mood, action = self.mood, self.mood.action(self._chance.random())
+            faults, action = self.faults, self.faults.action(self._chance.random())
             self._attempts.append(Attempt(gift.grant_id, number, time.monotonic(), action))
-        if mood.delay_s:
-            wait(mood.delay_s)
+        if faults.delay_s:
+            wait(faults.delay_s)
         if action is Action.FAIL:
-            return Failed(mood.retry_after_s)
-        outcome = self.books.settle(gift, mood.reason if action is Action.REFUSE else None)
-        if action is Action.KEEP_SILENT:
+            return Failed(faults.retry_after_s)
+        outcome = self.grant_log.settle(gift, faults.reason if action is Action.REFUSE else None)
+        if action is Action.NO_RESPONSE:
             wait(SILENCE_S)
             return None
-        return Garbled() if action is Action.TALK_NONSENSE else outcome
+        return Garbled() if action is Action.GARBLED_RESPONSE else outcome

@@ -54,7 +54,7 @@ def _handlers(game: Game) -> grpc.GenericRpcHandler:
         return rpc.GrantResponse(granted=_granted(reply), refusal=_refusal(reply)).SerializeToString()
 
     def get_grant(request: rpc.GetGrantRequest, _: grpc.ServicerContext) -> bytes:
-        outcome = game.books.find(request.grant_id)
+        outcome = game.grant_log.find(request.grant_id)
         if outcome is None:
             return rpc.GetGrantResponse().SerializeToString()
         return rpc.GetGrantResponse(granted=_granted(outcome), refusal=_refusal(outcome)).SerializeToString()
@@ -92,7 +92,7 @@ def _refusal(outcome: Outcome) -> rpc.Refusal | None:
 
 
 def _bad_moment(retry_after_s: int) -> Status:
-    status = Status(code=UNAVAILABLE, message="a bad moment")
+    status = Status(code=UNAVAILABLE, message="temporary failure")
     if retry_after_s:
         packed = Any()
         packed.Pack(RetryInfo(retry_delay=Duration(seconds=retry_after_s)))

@@ -1,8 +1,8 @@
-"""The game as a webhook, and for people: the rewards it has given, and its mood.
+"""The game as a webhook, and for people: the rewards it has given, and its faults.
 
 POST /grants                 an attempt, as `shared.providers.webhook` sends it
 GET  /ledger?user_id=zoe     the rewards players have; of all players without `user_id`
-GET  /mood, PUT /mood        the mood; PUT takes the fields that differ from the defaults
+GET  /faults, PUT /faults    the faults; PUT takes the fields that differ from the defaults
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from devstack.game.fault_plan import FaultPlan, FaultPlanInvalid
 from devstack.game.game import Failed, Game, Garbled, Gift
-from devstack.game.mood import Mood, MoodInvalid
 from shared.providers.webhook import signature
 
 BODY_BYTES_MAX = 64 * 1024
@@ -73,30 +73,30 @@ class _Handler(BaseHTTPRequestHandler):
             self._grant(json.loads(body))
 
     def do_GET(self) -> None:
-        """Return the ledger or the mood."""
+        """Return the ledger or the faults."""
         address = urlsplit(self.path)
         game = self.server.game
         if address.path == "/ledger":
             wanted = parse_qs(address.query).get("user_id")
-            given = [gift._asdict() for gift in game.books.given() if wanted is None or gift.user_id in wanted]
+            given = [gift._asdict() for gift in game.grant_log.given() if wanted is None or gift.user_id in wanted]
             self._respond(HTTPStatus.OK, {"given": given, "attempts": len(game.attempts())})
-        elif address.path == "/mood":
-            self._respond(HTTPStatus.OK, game.mood.model_dump(mode="json"))
+        elif address.path == "/faults":
+            self._respond(HTTPStatus.OK, game.faults.model_dump(mode="json"))
         else:
-            self._respond(HTTPStatus.NOT_FOUND, {"error": "GET /ledger or /mood"})
+            self._respond(HTTPStatus.NOT_FOUND, {"error": "GET /ledger or /faults"})
 
     def do_PUT(self) -> None:
-        """Change the mood."""
+        """Change the faults."""
         body = self._body()
-        if urlsplit(self.path).path != "/mood":
-            self._respond(HTTPStatus.NOT_FOUND, {"error": "PUT /mood"})
+        if urlsplit(self.path).path != "/faults":
+            self._respond(HTTPStatus.NOT_FOUND, {"error": "PUT /faults"})
             return
         try:
-            self.server.game.mood = Mood.model_validate_json(body)
-        except MoodInvalid as error:
+            self.server.game.faults = FaultPlan.model_validate_json(body)
+        except FaultPlanInvalid as error:
             self._respond(HTTPStatus.BAD_REQUEST, {"error": str(error)})
             return
-        self._respond(HTTPStatus.OK, self.server.game.mood.model_dump(mode="json"))
+        self._respond(HTTPStatus.OK, self.server.game.faults.model_dump(mode="json"))
 
     def _grant(self, asked: dict[str, Any]) -> None:
         reward = asked["reward"]
@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             case Failed(retry_after_s):
                 headers = {"Retry-After": str(retry_after_s)} if retry_after_s else {}
-                self._respond(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "a bad moment"}, headers)
+                self._respond(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "temporary failure"}, headers)
             case _ if reply.refusal is not None:
                 self._respond(HTTPStatus.CONFLICT, {"reason": reply.refusal})
             case _:
@@ -145,4 +145,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's
-        """Log nothing: the books record everything."""
+        """Log nothing: the grant log records everything."""

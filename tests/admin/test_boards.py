@@ -63,7 +63,7 @@ def test_rebuild_fails_while_another_builder_is_at_work(site: Site, redis_url: s
     assert other is not None
     assert other.begin()
     assert admin("boards", "rebuild", "champions") == 1
-    assert "champions: not built: another builder is at it" in capsys.readouterr().err
+    assert "champions: not built: another process is already building it" in capsys.readouterr().err
     other.abandon()
     cache.close()
 

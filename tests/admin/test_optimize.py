@@ -199,7 +199,7 @@ def test_warm_caches_reads_the_first_players_from_the_fallback(site: Site, capsy
 
 def test_indexes_are_warmed_if_the_extension_is_installed(site: Site, capsys: Captured) -> None:
     assert admin("optimize", "--warm-caches") == 0
-    assert outcome(capsys, "warm indexes") == "warm indexes the extension pg_prewarm is not there"
+    assert outcome(capsys, "warm indexes") == "warm indexes the extension pg_prewarm is not installed"
     # The embedded server has no extensions: a function of the same name and shape.
     execute(
         site,

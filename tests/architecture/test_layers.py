@@ -57,7 +57,7 @@ OWNERS = {
     "yaml": {"shared.catalogue"},
     "confluent_kafka": {"event_source"},
     "nats": {"event_source", "devstack.nats", "devstack.publish", "bench.tables.sources"},
-    "pydantic": {"shared.catalogue", "devstack.game.mood"},
+    "pydantic": {"shared.catalogue", "devstack.game.fault_plan"},
     "opentelemetry": {"shared.runtime"},
     "cryptography": {"shared.runtime.pem_files", "shared.callers", "bench.certificates"},
     "jwt": {"shared.callers", "bench.certificates"},

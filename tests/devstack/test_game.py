@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from devstack.game.game import Books, Gift
-from devstack.game.mood import Action, Mood, MoodInvalid
+from devstack.game.fault_plan import Action, FaultPlan, FaultPlanInvalid
+from devstack.game.game import Gift, GrantLog
 from shared.domain.claims import RefusalReason
 from shared.domain.grants import Granted, Provider, Refused, TryAgain
 from shared.domain.instant import SECOND
@@ -40,56 +40,58 @@ GIFT = Gift(DELIVERY.grant_id, DELIVERY.key.user_id, DELIVERY.key.goal_id, "WALL
 def test_a_reward_is_given_once_however_often_it_is_sent(opened: OpenGame, provider: Provider) -> None:
     for _ in range(3):
         assert provider.grant(DELIVERY) == Granted()
-    assert opened.game.books.given() == [GIFT]
+    assert opened.game.grant_log.given() == [GIFT]
     assert [attempt.number for attempt in opened.game.attempts()] == [DELIVERY.attempt] * 3
 
 
-@pytest.mark.parametrize("mood", [Mood(silence=1), Mood(nonsense=1), Mood(delay_s=30)], ids=str)
-def test_a_reward_without_a_readable_response_is_given_once(opened: OpenGame, provider: Provider, mood: Mood) -> None:
-    opened.game.mood = mood
+@pytest.mark.parametrize("faults", [FaultPlan(silence=1), FaultPlan(nonsense=1), FaultPlan(delay_s=30)], ids=str)
+def test_a_reward_without_a_readable_response_is_given_once(
+    opened: OpenGame, provider: Provider, faults: FaultPlan
+) -> None:
+    opened.game.faults = faults
     assert isinstance(provider.grant(DELIVERY), TryAgain)
-    opened.game.mood = Mood()
+    opened.game.faults = FaultPlan()
     assert provider.grant(DELIVERY) == Granted()
-    assert opened.game.books.given() == [GIFT]
+    assert opened.game.grant_log.given() == [GIFT]
 
 
 def test_an_error_gives_nothing_and_may_ask_for_a_pause(opened: OpenGame, provider: Provider) -> None:
-    opened.game.mood = Mood(errors=1, retry_after_s=30)
+    opened.game.faults = FaultPlan(errors=1, retry_after_s=30)
     reply = provider.grant(DELIVERY)
     assert isinstance(reply, TryAgain)
     assert reply.retry_after == 30 * SECOND
-    assert opened.game.books.given() == []
+    assert opened.game.grant_log.given() == []
 
 
 @pytest.mark.parametrize("reason", RefusalReason)
 def test_a_refusal_is_final(opened: OpenGame, provider: Provider, reason: RefusalReason) -> None:
-    opened.game.mood = Mood(refusals=1, reason=reason)
+    opened.game.faults = FaultPlan(refusals=1, reason=reason)
     assert provider.grant(DELIVERY) == Refused(reason)
-    opened.game.mood = Mood()
+    opened.game.faults = FaultPlan()
     assert provider.grant(DELIVERY) == Refused(reason)
-    assert opened.game.books.given() == []
+    assert opened.game.grant_log.given() == []
 
 
 def test_get_grant_returns_the_outcome(opened: OpenGame) -> None:
     with provider_to(opened, "grpc", TIMEOUT_S) as provider:
         assert provider.find(DELIVERY) is None
-        opened.game.mood = Mood(silence=1)
+        opened.game.faults = FaultPlan(silence=1)
         provider.grant(DELIVERY)
         assert provider.find(DELIVERY) == Granted()
 
 
-def test_books_survive_a_restart_and_a_torn_line(tmp_path: Path) -> None:
-    path = tmp_path / "books" / "ledger"
-    with closing(Books(path)) as books:
-        books.settle(GIFT, None)
+def test_the_grant_log_survives_a_restart_and_a_torn_line(tmp_path: Path) -> None:
+    path = tmp_path / "game" / "grants"
+    with closing(GrantLog(path)) as grant_log:
+        grant_log.settle(GIFT, None)
     with path.open("a") as torn:
         torn.write('{"grant_id": "killed in the midd')
-    with closing(Books(path)) as books:
-        assert books.given() == [GIFT]
-        other = books.settle(GIFT._replace(grant_id="other"), RefusalReason.LIMIT_REACHED)
-    with closing(Books(path)) as books:
-        assert books.find("other") == other
-        assert books.given() == [GIFT]
+    with closing(GrantLog(path)) as grant_log:
+        assert grant_log.given() == [GIFT]
+        other = grant_log.settle(GIFT._replace(grant_id="other"), RefusalReason.LIMIT_REACHED)
+    with closing(GrantLog(path)) as grant_log:
+        assert grant_log.find("other") == other
+        assert grant_log.given() == [GIFT]
 
 
 def call(opened: OpenGame, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
@@ -104,17 +106,17 @@ def test_the_ledger_can_be_read_and_the_mood_changed(opened: OpenGame) -> None:
         provider.grant(DELIVERY)
     assert call(opened, "GET", "/ledger") == (200, {"given": [GIFT._asdict()], "attempts": 1})
     assert call(opened, "GET", "/ledger?user_id=nobody")[1]["given"] == []
-    status, mood = call(opened, "PUT", "/mood", {"errors": 0.9, "reason": "LIMIT_REACHED"})
-    assert (status, opened.game.mood) == (200, Mood(errors=0.9, reason=RefusalReason.LIMIT_REACHED))
-    assert call(opened, "GET", "/mood") == (200, mood)
+    status, faults = call(opened, "PUT", "/faults", {"errors": 0.9, "reason": "LIMIT_REACHED"})
+    assert (status, opened.game.faults) == (200, FaultPlan(errors=0.9, reason=RefusalReason.LIMIT_REACHED))
+    assert call(opened, "GET", "/faults") == (200, faults)
 
 
 @pytest.mark.parametrize(
-    "mood", [{"errors": 2}, {"errors": 0.6, "silence": 0.6}, {"eros": 1}, {"errors": "many"}, {"reason": "?"}, [1]]
+    "faults", [{"errors": 2}, {"errors": 0.6, "silence": 0.6}, {"eros": 1}, {"errors": "many"}, {"reason": "?"}, [1]]
 )
-def test_an_invalid_mood_changes_nothing(opened: OpenGame, mood: object) -> None:
-    assert call(opened, "PUT", "/mood", mood)[0] == 400
-    assert opened.game.mood == Mood()
+def test_an_invalid_fault_plan_changes_nothing(opened: OpenGame, faults: object) -> None:
+    assert call(opened, "PUT", "/faults", faults)[0] == 400
+    assert opened.game.faults == FaultPlan()
 
 
 def test_a_call_with_a_wrong_signature_gives_nothing(opened: OpenGame) -> None:
@@ -124,14 +126,14 @@ def test_a_call_with_a_wrong_signature_gives_nothing(opened: OpenGame) -> None:
 
 
 def test_every_action_has_its_share() -> None:
-    mood = Mood(errors=0.1, silence=0.2, nonsense=0.3, refusals=0.25)
-    draws = {
+    faults = FaultPlan(errors=0.1, silence=0.2, nonsense=0.3, refusals=0.25)
+    actions = {
         0.05: Action.FAIL,
-        0.2: Action.KEEP_SILENT,
-        0.5: Action.TALK_NONSENSE,
+        0.2: Action.NO_RESPONSE,
+        0.5: Action.GARBLED_RESPONSE,
         0.7: Action.REFUSE,
         0.9: Action.GIVE,
     }
-    assert {draw: mood.action(draw) for draw in draws} == draws
-    with pytest.raises(MoodInvalid):
-        Mood(errors=float("nan"))
+    assert {chance: faults.action(chance) for chance in actions} == actions
+    with pytest.raises(FaultPlanInvalid):
+        FaultPlan(errors=float("nan"))

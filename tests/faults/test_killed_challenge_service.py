@@ -15,7 +15,7 @@ import pytest
 from challenge.v1.challenge_service_pb2 import ClaimRewardRequest
 from challenge.v1.event_service_pb2 import ReportEventsRequest
 
-from devstack.game.mood import Mood
+from devstack.game.fault_plan import FaultPlan
 from shared.domain.claims import ClaimState
 from tests.catalogue.documents import loaded, write_json
 from tests.support.busy_machine import BUSY_FACTOR
@@ -101,7 +101,7 @@ def test_every_claim_is_granted_once_and_gets_a_response(database_url: str, tmp_
     chance = random.Random(kills)
     catalogue = str(write_json(tmp_path / "catalogue.json", DOCUMENT))
     with (
-        open_game(Mood(delay_s=0.02)) as opened,
+        open_game(FaultPlan(delay_s=0.02)) as opened,
         ServiceProcess("challenge_service", database_url, CATALOGUE=catalogue, **delivering_to(opened)) as service,
         ThreadPoolExecutor(CALLERS) as callers,
     ):
@@ -129,13 +129,13 @@ def test_every_claim_is_granted_once_and_gets_a_response(database_url: str, tmp_
     print(  # noqa: T201
         f"\n{kills} kills: {players} claims, {len(claims.granted)} ended with their grant, "
         f"{len(claims.found_claimed)} found claimed; the longest took {max(claims.took_s):.1f} s; "
-        f"{attempts} attempts to deliver, {given.total()} rewards in the game's books, "
+        f"{attempts} attempts to deliver, {given.total()} rewards in the game's log, "
         f"the last {longest_s:.1f} s after its claim"
     )
     assert rows(database_url, "SELECT count(*) FROM reward_outbox") == [(players,)]
     assert grants.keys() == claimed == claims.granted.keys() | claims.found_claimed
     assert claims.granted.items() <= grants.items()
-    assert {gift.grant_id for gift in opened.game.books.given()} == set(grants.values())
+    assert {gift.grant_id for gift in opened.game.grant_log.given()} == set(grants.values())
     assert set(given.values()) == {1}
     assert max(claims.took_s) < TERMINAL_WITHIN_S
     if BUSY_FACTOR <= 1:

@@ -1,4 +1,4 @@
-"""The dispatcher is killed repeatedly, and the game's own books show which rewards reached its players."""
+"""The dispatcher is killed repeatedly, and the game's own log shows which rewards reached its players."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from devstack.game.mood import Mood
+from devstack.game.fault_plan import FaultPlan
 from shared.domain.claims import ClaimState
 from shared.runtime.clock import system_clock
 from tests.support.databases import connected, opened
@@ -23,13 +23,13 @@ from tests.support.waiting import wait_until
 CLAIMS, KILLS = 100, 2
 CLAIMS_SLOW, KILLS_SLOW = 3_000, 100
 TERMINAL_S = 30.0
-MOOD = Mood(delay_s=0.005, errors=0.03, nonsense=0.03)
+FAULTS = FaultPlan(delay_s=0.005, errors=0.03, nonsense=0.03)
 """A slow game that fails now and then, and sometimes gives a reward without a readable response."""
 
 
 @pytest.fixture
 def game() -> Iterator[OpenGame]:
-    with open_game(MOOD) as running:
+    with open_game(FAULTS) as running:
         yield running
 
 
@@ -77,9 +77,9 @@ def test_every_claim_is_granted_once_however_often_the_dispatcher_is_killed(
         assert time.monotonic() - started < TERMINAL_S
     assert states(database_url) == {ClaimState.GRANTED}
     assert len(grants_in_outbox(database_url)) == claims
-    given = game.game.books.given()
+    given = game.game.grant_log.given()
     attempts = len(game.game.attempts())
-    print(f"\n{kills} kills: {claims} claims, {attempts} attempts, {len(given)} rewards in the game's books")  # noqa: T201
+    print(f"\n{kills} kills: {claims} claims, {attempts} attempts, {len(given)} rewards in the game's log")  # noqa: T201
     assert sorted(gift.grant_id for gift in given) == sorted(grant_ids)
     assert attempts > claims, "no grant was sent twice, so the test proves nothing"
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
+from devstack.game.fault_plan import FaultPlan
 from devstack.game.game import Attempt
-from devstack.game.mood import Mood
 from shared.domain.claims import ClaimState
 from shared.domain.grants import RetryPolicy
 from shared.domain.instant import HOUR, SECOND, Instant
@@ -30,15 +30,15 @@ CONCURRENCY, CONCURRENCY_SLOW = 6, 16
 POLICY = RetryPolicy(attempts_max=1_000, longest_pause=100 * SECOND, outage=HOUR)
 """No outage reaches this length, so every pause is observed."""
 
-MOODS = {
-    "grants and times out": Mood(silence=1),
-    "90 % errors": Mood(errors=0.9),
-    "30 s slow": Mood(delay_s=30),
-    "malformed": Mood(nonsense=1),
-    "all of it": Mood(errors=0.5, silence=0.1, nonsense=0.2, delay_s=0.01),
+PLANS = {
+    "grants and times out": FaultPlan(silence=1),
+    "90 % errors": FaultPlan(errors=0.9),
+    "30 s slow": FaultPlan(delay_s=30),
+    "malformed": FaultPlan(nonsense=1),
+    "all of it": FaultPlan(errors=0.5, silence=0.1, nonsense=0.2, delay_s=0.01),
 }
 HOPELESS = {"grants and times out", "30 s slow", "malformed"}
-"""Moods in which no grant is ever settled, so the game has to recover first."""
+"""Faults with which no grant is ever settled, so the game has to recover first."""
 
 
 class FastClock:
@@ -74,14 +74,14 @@ def game() -> Iterator[OpenGame]:
         *(pytest.param(name, CLAIMS_SLOW, CONCURRENCY_SLOW, marks=pytest.mark.slow) for name in ("grpc", "webhook")),
     ],
 )
-@pytest.mark.parametrize("mood", MOODS)
+@pytest.mark.parametrize("faults", PLANS)
 def test_a_misbehaving_game_gives_every_reward_once(
-    database_url: str, game: OpenGame, provider: str, mood: str, claims: int, concurrency: int
+    database_url: str, game: OpenGame, provider: str, faults: str, claims: int, concurrency: int
 ) -> None:
-    figures = deliver(database_url, game, provider, MOODS[mood], claims, concurrency, recovers=mood in HOPELESS)
+    figures = deliver(database_url, game, provider, PLANS[faults], claims, concurrency, recovers=faults in HOPELESS)
     print(  # noqa: T201
-        f"\n{mood}, {provider}: {claims} claims, {figures.attempts} attempts, {figures.most_for_one} at most for one; "
-        f"a claim took {1e3 * figures.slowest_claim_s:.0f} ms at most on the one connection; "
+        f"\n{faults}, {provider}: {claims} claims, {figures.attempts} attempts, {figures.most_for_one} at most for "
+        f"one; a claim took {1e3 * figures.slowest_claim_s:.0f} ms at most on the one connection; "
         f"pauses at least {figures.shortest_of_pause:.2f} of what was due"
     )
     assert {stored.state for stored in grants_in_outbox(database_url)} == {ClaimState.GRANTED}
@@ -94,12 +94,19 @@ def test_a_misbehaving_game_gives_every_reward_once(
 
 
 def deliver(
-    database_url: str, game: OpenGame, provider: str, mood: Mood, claims: int, concurrency: int, *, recovers: bool
+    database_url: str,
+    game: OpenGame,
+    provider: str,
+    faults: FaultPlan,
+    claims: int,
+    concurrency: int,
+    *,
+    recovers: bool,
 ) -> Figures:
-    """Claim while the game is in that mood, and deliver until all grants are settled, at last to a working game."""
+    """Claim while the game has these faults, and deliver until all grants are settled, at last to a working game."""
     clock = FastClock()
     took_s = []
-    # At least this many attempts are made in the mood: all that start at once, and as many that the breaker allows.
+    # At least this many attempts are made with the faults: all that start at once, and as many that the breaker allows.
     bad_attempts = 2 * concurrency
     with (
         opened(database_url, pool_size=1) as one_connection,
@@ -114,12 +121,12 @@ def deliver(
                 store_claim(one_connection, f"player {number}", clock())
                 took_s.append(time.monotonic() - started)
 
-        game.game.mood = mood
+        game.game.faults = faults
         claiming = claimer.submit(claim)
         with dispatching(one_connection, to, clock) as dispatcher:
             pass_until([dispatcher], lambda: claiming.done() and len(game.game.attempts()) >= bad_attempts, 60)
             if recovers:
-                game.game.mood = Mood()
+                game.game.faults = FaultPlan()
             dispatch_all([dispatcher], database_url, 240)
     attempts = game.game.attempts()
     counts = [len(list(some)) for _, some in by_grant(attempts)]

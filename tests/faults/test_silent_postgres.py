@@ -13,7 +13,7 @@ import grpc
 import pytest
 from challenge.v1 import event_service_pb2 as rpc
 
-from devstack.game.mood import Mood
+from devstack.game.fault_plan import FaultPlan
 from shared.runtime.clock import system_clock
 from tests.support.busy_machine import LATE_S
 from tests.support.databases import opened
@@ -183,7 +183,7 @@ def test_workers_whose_database_is_silent_stop_in_order_and_in_time(database_url
 
 @pytest.mark.slow
 def test_deliveries_under_way_do_not_hold_up_a_stop_while_the_database_is_silent(database_url: str) -> None:
-    with open_game(Mood(delay_s=1.0)) as game, opened(database_url) as database:
+    with open_game(FaultPlan(delay_s=1.0)) as game, opened(database_url) as database:
         for number in range(CALLERS):
             store_claim(database, f"player {number}", system_clock())
         rows(database_url, "UPDATE reward_outbox SET provider = 'grpc' RETURNING grant_id")
@@ -195,5 +195,5 @@ def test_deliveries_under_way_do_not_hold_up_a_stop_while_the_database_is_silent
             proxy.freeze()
             assert dispatcher.stop(STOP_SILENT_S) == 0, dispatcher.logs
         assert not dispatcher.logged("part did not stop in time")
-        given = [gift.grant_id for gift in game.game.books.given()]
+        given = [gift.grant_id for gift in game.game.grant_log.given()]
         assert len(given) == len(set(given)), "no reward reached its player twice"

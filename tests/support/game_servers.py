@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from devstack.game.game import Books, Game
+from devstack.game.fault_plan import FaultPlan
+from devstack.game.game import Game, GrantLog
 from devstack.game.grpc_server import serve_grpc
 from devstack.game.http_server import serve_http
-from devstack.game.mood import Mood
 from devstack.ports import LOOPBACK
 from shared.domain.grants import Provider
 from shared.providers.game_service import GameServiceProvider
@@ -30,14 +30,14 @@ class OpenGame(NamedTuple):
     http_url: str
 
     def times_given(self) -> Counter[tuple[str, str]]:
-        """Return the number of times that each player got the reward of each goal, by the game's own books."""
-        return Counter((gift.user_id, gift.goal_id) for gift in self.game.books.given())
+        """Return the number of times that each player got the reward of each goal, by the game's own log."""
+        return Counter((gift.user_id, gift.goal_id) for gift in self.game.grant_log.given())
 
 
 @contextmanager
-def open_game(mood: Mood | None = None, books: Books | None = None, seed: int = 23) -> Iterator[OpenGame]:
+def open_game(faults: FaultPlan | None = None, grant_log: GrantLog | None = None, seed: int = 23) -> Iterator[OpenGame]:
     """Start a game whose moods come in the same order in every run."""
-    game = Game(books or Books(), mood or Mood(), random.Random(seed))
+    game = Game(grant_log or GrantLog(), faults or FaultPlan(), random.Random(seed))
     with serve_grpc(game, LOOPBACK, 0) as port, serve_http(game, LOOPBACK, 0, SECRET) as http_port:
         yield OpenGame(game, f"{LOOPBACK}:{port}", f"http://{LOOPBACK}:{http_port}")
 

@@ -19,7 +19,7 @@ PERIODS_AT_FIRST = 8
 
 
 class ClaimableKey(NamedTuple):
-    """The place of a claimable reward in a list: the newest period comes first, then the greatest goal id.
+    """The sort key of a claimable reward in a list: the newest period comes first, then the greatest goal id.
 
     Of a goal that repeats, the last occurrence comes first.
     """
@@ -29,8 +29,8 @@ class ClaimableKey(NamedTuple):
     occurrence: int = 1
 
 
-def place_of(claimable: PeriodStatus) -> ClaimableKey:
-    """Return the place of a claimable reward."""
+def key_of(claimable: PeriodStatus) -> ClaimableKey:
+    """Return the sort key of a claimable reward."""
     return ClaimableKey(claimable.period.start, claimable.goal.id, claimable.occurrence)
 
 
@@ -50,7 +50,7 @@ def list_claimable(
     Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
     """
     player = read_player(database, catalogue, user_id, now, deadline)
-    current = {place_of(each): each for goal in catalogue.goals.values() for each in player.current(goal)}
+    current = {key_of(each): each for goal in catalogue.goals.values() for each in player.current(goal)}
     starts = [start for start in player.past_starts if after is None or start <= after.period_start]
     first, rest = starts[:periods_at_first], starts[periods_at_first:]
     found: list[PeriodStatus] = []
@@ -58,9 +58,9 @@ def list_claimable(
     # Most pages end within the newest periods, whatever is left of older ones.
     for some, since in ((first, first[-1] if rest else LIFETIME_START), (rest, LIFETIME_START)):
         player = read_past(database, player, user_id, some, deadline)
-        places = {*current, *_unclaimed(player)}
-        in_turn = sorted((place for place in places if since <= place.period_start < before), reverse=True)
-        remaining = (place for place in in_turn if after is None or place < after)
+        keys = {*current, *_unclaimed(player)}
+        newest_first = sorted((key for key in keys if since <= key.period_start < before), reverse=True)
+        remaining = (key for key in newest_first if after is None or key < after)
         claimable = (each for each in _statuses(player, current, remaining) if is_claimable(each.status))
         found += islice(claimable, count - len(found))
         if len(found) == count:
@@ -70,7 +70,7 @@ def list_claimable(
 
 
 def _unclaimed(player: PlayerPeriods) -> Iterator[ClaimableKey]:
-    """Yield the places of unclaimed completions of past periods."""
+    """Yield the keys of unclaimed completions of past periods."""
     for start, of_period in player.past.items():
         for goal_id, occurrences in of_period.items():
             for occurrence, completion in occurrences.items():
@@ -82,15 +82,15 @@ def _unclaimed(player: PlayerPeriods) -> Iterator[ClaimableKey]:
 
 
 def _statuses(
-    player: PlayerPeriods, current: Mapping[ClaimableKey, PeriodStatus], places: Iterable[ClaimableKey]
+    player: PlayerPeriods, current: Mapping[ClaimableKey, PeriodStatus], keys: Iterable[ClaimableKey]
 ) -> Iterator[PeriodStatus]:
-    """Yield the completed goals at these places. Statuses are computed only as far as the caller reads."""
+    """Yield the completed goals with these keys. Statuses are computed only as far as the caller reads."""
     periods = {(schedule, period.start): period for schedule, some in player.past_periods.items() for period in some}
-    for place in places:
-        goal = player.catalogue.goals.get(place.goal_id)
-        period = None if goal is None else periods.get((goal.schedule, place.period_start))
-        found = current.get(place)
+    for key in keys:
+        goal = player.catalogue.goals.get(key.goal_id)
+        period = None if goal is None else periods.get((goal.schedule, key.period_start))
+        found = current.get(key)
         if found is None and goal is not None and period is not None:
-            found = player.in_past(goal, period, place.occurrence)
+            found = player.in_past(goal, period, key.occurrence)
         if found is not None:
             yield found

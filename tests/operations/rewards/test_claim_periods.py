@@ -32,7 +32,7 @@ from shared.domain.standings import record_of
 from shared.operations.rewards.claim import claim_reward
 from shared.operations.rewards.claim_all import claim_all
 from shared.operations.rewards.grant_admin import OperatorAction, perform
-from shared.operations.rewards.list_claimable import ClaimableKey, list_claimable, place_of
+from shared.operations.rewards.list_claimable import ClaimableKey, key_of, list_claimable
 from shared.operations.statistics.recalculate import recalculate
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
@@ -187,7 +187,7 @@ class System:
         after = None
         while page := self._page(after, now):
             found += [(each.goal.id, each.period.start) for each in page]
-            after = place_of(page[-1])
+            after = key_of(page[-1])
         return found
 
     def _page(self, after: ClaimableKey | None, now: Instant) -> list[PeriodStatus]:

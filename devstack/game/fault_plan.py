@@ -1,4 +1,4 @@
-"""The behaviour of the game towards deliveries: what goes wrong, and how often."""
+"""The faults of the game in deliveries: what goes wrong, and how often."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.domain.claims import RefusalReason
 
 DELAY_MAX_S = 600
 
-MoodInvalid: TypeAlias = ValidationError
+FaultPlanInvalid: TypeAlias = ValidationError
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """A share of attempts."""
 
@@ -23,14 +23,14 @@ class Action(Enum):
     REFUSE = auto()
     FAIL = auto()
     """Respond with an error and give nothing."""
-    KEEP_SILENT = auto()
+    NO_RESPONSE = auto()
     """Give the reward and never respond: the caller times out and must ask again."""
-    TALK_NONSENSE = auto()
+    GARBLED_RESPONSE = auto()
     """Give the reward and send a response that cannot be parsed."""
 
 
-class Mood(BaseModel):
-    """The shares add up to 1 at most; in all other cases the reward is given."""
+class FaultPlan(BaseModel):
+    """The share of each fault. They add up to 1 at most; in all other cases the reward is given."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,15 +51,15 @@ class Mood(BaseModel):
             raise ValueError("errors, silence, nonsense and refusals must add up to 1 at most")
         return self
 
-    def action(self, draw: float) -> Action:
-        """Return what to do with an attempt; `draw` is random, from 0 to less than 1."""
+    def action(self, chance: float) -> Action:
+        """Return what to do with an attempt; `chance` is random, from 0 to less than 1."""
         for share, action in (
             (self.errors, Action.FAIL),
-            (self.silence, Action.KEEP_SILENT),
-            (self.nonsense, Action.TALK_NONSENSE),
+            (self.silence, Action.NO_RESPONSE),
+            (self.nonsense, Action.GARBLED_RESPONSE),
             (self.refusals, Action.REFUSE),
         ):
-            if draw < share:
+            if chance < share:
                 return action
-            draw -= share
+            chance -= share
         return Action.GIVE
