@@ -61,8 +61,8 @@ def _compare(
     access: LeaderboardAccess, rankings: Iterable[RankingKey], players_max: int | None
 ) -> dict[RankingKey, Checked | None]:
     """Compare rankings, print the findings and return them. A ranking that Redis does not have has None."""
-    draw = random.Random()  # noqa: S311 - a sample
-    check = RankingCheck(access.database, lambda: access.catalogue, access.boards, draw, time.sleep)
+    chance = random.Random()  # noqa: S311 - a sample
+    check = RankingCheck(access.database, lambda: access.catalogue, access.boards, chance, time.sleep)
     found = {}
     with progress_bars() as bars:
         for ranking in rankings:

@@ -32,13 +32,13 @@ class EventServicer:
         self,
         group_commit: GroupCommit,
         catalogue: LiveCatalogue[Catalogue],
-        window: Callable[[], AcceptanceWindow],
+        acceptance_window: Callable[[], AcceptanceWindow],
         now: Callable[[], Now],
         telemetry: EventTelemetry,
     ) -> None:
         self._group_commit = group_commit
         self._catalogue = catalogue
-        self._window = window
+        self._acceptance_window = acceptance_window
         self._now = now
         self._telemetry = telemetry
         self.streams = Pipelines()
@@ -75,7 +75,7 @@ class EventServicer:
         A `stream` waits for room, and submits its next batch before it waits for the commit.
         """
         received = time.monotonic()
-        catalogue, window, now = self._catalogue.current, self._window(), self._now()
+        catalogue, window, now = self._catalogue.current, self._acceptance_window(), self._now()
         refusals: list[Outcome | None] = []
         accepted: list[Event] = []
         for message in messages:

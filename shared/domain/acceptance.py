@@ -1,4 +1,4 @@
-"""Acceptance of events, judged once on arrival: an event must be well-formed, in the accepted window, and wanted."""
+"""Acceptance of events, judged once on arrival: an event must be well-formed, in the acceptance window, and wanted."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ caller can send it."""
 
 
 class Event(NamedTuple):
-    """An accepted event: well-formed, in the accepted window, and wanted by the catalogue.
+    """An accepted event: well-formed, in the acceptance window, and wanted by the catalogue.
 
     Player, id and day identify it, so a redelivery must carry the same time.
     """

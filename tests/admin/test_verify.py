@@ -12,7 +12,7 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.fixture(autouse=True)
 def _settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranking_check, "SETTLED_S", 0)
+    monkeypatch.setattr(ranking_check, "ARRIVAL_S", 0)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ SAMPLE = 50
 """Players compared in each ranking: a difference in one percent of the players is found within minutes."""
 ROWS_FOR_A_PLAYER = 5
 """Tallies or standings that one player has, approximately."""
-SETTLED_S = 3 * SYNC_INTERVAL_S
+ARRIVAL_S = 3 * SYNC_INTERVAL_S
 """Time after which a score should be in Redis. One that is not was missed by its writer and by the sync duty."""
 READ_TIMEOUT_S = 10.0
 
@@ -51,14 +51,14 @@ class RankingCheck:
         database: Database,
         catalogue: CatalogueInUse,
         rankings: RankingCache,
-        draw: random.Random,
+        chance: random.Random,
         wait: Callable[[float], object],
     ) -> None:
-        """Create the duty. `wait` waits for the given number of seconds while scores settle."""
+        """Create the duty. `wait` waits for the given number of seconds while scores arrive in Redis."""
         self._database = database
         self._catalogue = catalogue
         self._rankings = rankings.for_duties()
-        self._draw = draw
+        self._chance = chance
         self._wait = wait
         self.compared = 0
         """Players that the last pass has compared."""
@@ -86,9 +86,10 @@ class RankingCheck:
     def check(self, board: Leaderboard, ranking: RankingKey, sample: int = SAMPLE) -> Checked | None:
         """Compare a sample, and let a ranking with differences be rebuilt. Return None if Redis lacks the ranking.
 
-        One player is drawn from Redis. The sample consists of the players that follow this one in the database by id,
-        continuing with the first id after the last, so that players missing in Redis are found, too. The players
-        behind the drawn one in Redis are compared with the database, so that scores that only Redis has are found.
+        One player is picked at random from Redis. The sample consists of the players that follow this one in the
+        database by id, continuing with the first id after the last, so that players missing in Redis are found, too.
+        The players behind the picked one in Redis are compared with the database, so that scores that only Redis has
+        are found.
         """
         checked = self.compare(board, ranking, sample)
         if checked is None:
@@ -107,11 +108,11 @@ class RankingCheck:
         size = self._rankings.top(board, ranking.period_start, 1, 1)
         if size is None:
             return None
-        first = self._draw.randint(1, max(1, size.size - sample + 1))
-        drawn = self._drawn(board, ranking, first, sample)
-        if drawn is None:
+        first = self._chance.randint(1, max(1, size.size - sample + 1))
+        picked = self._read_from(board, ranking, first, sample)
+        if picked is None:
             return None
-        stored = self._sample(board, ranking, next(iter(drawn), ""), sample)
+        stored = self._sample(board, ranking, next(iter(picked), ""), sample)
         suspects: dict[str, Score] = {}
         for batch in _batches(stored):
             found = self._found(board, ranking, batch)
@@ -120,11 +121,11 @@ class RankingCheck:
             suspects |= _by_player(_different(batch, found))
         # Players never leave a ranking, and are in the database before they are in Redis.
         surplus = 0
-        for names in _batches(list(drawn)):
+        for names in _batches(list(picked)):
             committed = self._stored(ranking, names)
             surplus += len(names) - len(committed)
-            suspects |= _by_player(_different(committed.values(), drawn))
-        return Checked(ranking, len(stored), self._unsettled(board, ranking, list(suspects.values())) + surplus)
+            suspects |= _by_player(_different(committed.values(), picked))
+        return Checked(ranking, len(stored), self._still_different(board, ranking, list(suspects.values())) + surplus)
 
     def compare_all(
         self, board: Leaderboard, ranking: RankingKey, progress: Callable[[int], object] = lambda _: None
@@ -148,13 +149,13 @@ class RankingCheck:
         # Players never leave a ranking, and are in the database before they are in Redis: whoever was in Redis at first
         # is among the players read since.
         surplus = max(0, before.size - present)
-        return Checked(ranking, compared, self._unsettled(board, ranking, suspects) + surplus)
+        return Checked(ranking, compared, self._still_different(board, ranking, suspects) + surplus)
 
-    def _unsettled(self, board: Leaderboard, ranking: RankingKey, suspects: Sequence[Score]) -> int:
+    def _still_different(self, board: Leaderboard, ranking: RankingKey, suspects: Sequence[Score]) -> int:
         """Return how many of these players still differ in Redis after their scores have had time to arrive."""
         if not suspects:
             return 0
-        self._wait(SETTLED_S)
+        self._wait(ARRIVAL_S)
         count = 0
         for batch in _batches(suspects):
             stored = self._stored(ranking, [score.user_id for score in batch])
@@ -163,7 +164,9 @@ class RankingCheck:
             count += 0 if found is None else len(_different(unchanged, found))
         return count
 
-    def _drawn(self, board: Leaderboard, ranking: RankingKey, first: int, count: int) -> Mapping[str, _Reached] | None:
+    def _read_from(
+        self, board: Leaderboard, ranking: RankingKey, first: int, count: int
+    ) -> Mapping[str, _Reached] | None:
         """Return what Redis has of `count` players from the place `first` on; None if Redis is not available."""
         found: dict[str, _Reached] = {}
         for batch in _batches(range(first, first + count)):
