@@ -25,7 +25,11 @@ SCANS = {
         "carried_completion_pkey",
         "player_attribute_pkey",
     },
-    "read_player_goals": {"player_pkey", "tally_pkey", "assignment_pkey", "completion_pkey"},
+    "read_zones_of_player": {"player_pkey"},
+    "read_goal_tallies": {"tally_pkey"},
+    "read_goal_completions": {"completion_pkey"},
+    "read_goal_completions_between": {"completion_pkey"},
+    "read_goal_choices": {"assignment_pkey"},
     "read_completed_ever": {"completion_of_goal", "carried_completion_pkey"},
     "read_player_statistics": {
         "player_pkey",

@@ -24,6 +24,8 @@ from tests.postgres.expected_indexes import (
 from tests.support.databases import connected
 from tests.support.postgres_server import PostgresServer
 
+KEY_COLUMNS = ("schedule", "period_start", "source", "stat_code", "goal_id")
+
 
 @pytest.fixture(scope="module", params=["postgres_server", "postgres_16"])
 def crowded(request: pytest.FixtureRequest) -> Iterator[Connection]:
@@ -76,11 +78,19 @@ def test_periods_are_read_by_their_starts_and_past_ones_are_not_visited(crowded:
 
 
 def test_a_few_goals_are_read_by_keys_and_their_prefixes(crowded: Connection) -> None:
-    nodes = plan_nodes(crowded, "read_player_goals")
-    (tally,) = [node["Index Cond"] for node in nodes if node.get("Index Name") == "tally_pkey"]
-    assert all(column in tally for column in ("schedule", "period_start", "source", "stat_code"))
-    for completion in [node["Index Cond"] for node in nodes if node.get("Index Name") == "completion_pkey"]:
-        assert all(column in completion for column in ("period_start", "goal_id"))
+    conditions = {
+        name: node["Index Cond"]
+        for name in SCANS
+        if name.startswith("read_goal_") and name != "read_goal_choices"
+        for node in plan_nodes(crowded, name)
+        if "Index Name" in node
+    }
+    columns = {name: [column for column in KEY_COLUMNS if column in cond] for name, cond in conditions.items()}
+    assert columns == {
+        "read_goal_tallies": ["schedule", "period_start", "source", "stat_code"],
+        "read_goal_completions": ["period_start", "goal_id"],
+        "read_goal_completions_between": ["period_start", "goal_id"],
+    }
 
 
 def test_choices_for_many_goals_are_not_compared_with_every_player_of_a_batch(crowded: Connection) -> None:

@@ -1,27 +1,39 @@
-"""Some goals of a player in the database: what their status depends on, and nothing else of the player."""
+"""Some goals of a player in the database: what their status depends on, and nothing else of the player.
+
+Each table is read by a statement of its own, and all of them travel in one round trip: executors of short statements
+start and end in half of the time that one statement over all of these tables takes. All rows are looked up by full
+primary keys or their prefixes, so the cost does not depend on what else is stored of the player. Periods that may be
+current are ranges of starts, because a player's zones are known only afterwards.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
 from shared.domain.current_periods import CurrentPeriods, Range
-from shared.domain.goal import Goal
+from shared.domain.goal import Goal, Source, Stat
 from shared.domain.instant import LIFETIME_START
 from shared.domain.player_view import StreakKey
-from shared.domain.progress import Completion, PlayerView
+from shared.domain.player_zones import NO_ZONES
+from shared.domain.progress import Assignment, Completion, PlayerView, TallyView
 from shared.domain.schedules import LIFETIME
 from shared.domain.streaks import Streak
+from shared.domain.tally import Measures
 from shared.postgres.connection import Connection
+from shared.postgres.events.tallies import stat_of
 from shared.postgres.execution import Execution
 from shared.postgres.goals import player_attributes, player_streaks
 from shared.postgres.goals.player_completions import by_occurrence
-from shared.postgres.goals.player_tallies import period_tallies_of, tallies_of
 from shared.postgres.goals.player_zones import zones_of
-from shared.postgres.goals.players import assignments_of
-from shared.postgres.statements import filled, int_array, statement, text_array
+from shared.postgres.statements import statement, text_array
 
-_READ = statement("read_player_goals")
+_READ_ZONES = statement("read_zones_of_player")
+_READ_TALLIES = statement("read_goal_tallies")
+_READ_COMPLETIONS = statement("read_goal_completions")
+_READ_COMPLETIONS_BETWEEN = statement("read_goal_completions_between")
+_READ_CHOICES = statement("read_goal_choices")
 _READ_EVER = statement("read_completed_ever")
 _LIFETIME_RANGE = Range(LIFETIME_START, LIFETIME_START)
 
@@ -29,22 +41,50 @@ _LIFETIME_RANGE = Range(LIFETIME_START, LIFETIME_START)
 def read(connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods) -> PlayerView:
     """Return a view of the player that has the status of these goals, as of the lifetime and the current periods.
 
-    The goals that they require must be among them.
+    The goals that they require must be among them. What is stored meanwhile may be seen in part: a completion without
+    the events that led to it, but no events without the completions that were stored with them.
     """
-    separate = _read_separately(connection, user_id, goals, current)
-    return _stored(goals, current, _READ.only_row(connection, *_parameters(user_id, goals, current)), separate)
+    view = read_later(connection, user_id, goals, current)
+    connection.execute_deferred()
+    return view()
 
 
 def read_later(
     connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods
 ) -> Callable[[], PlayerView]:
-    """Queue the statement of `read`; it is sent with the transaction's next statement or with COMMIT.
+    """Queue the statements of `read`; they are sent with the transaction's next statement or with COMMIT.
 
     Return a function to call after that: it returns the view.
     """
-    separate = _read_separately(connection, user_id, goals, current)
-    execution = _READ.defer(connection, *_parameters(user_id, goals, current))
-    return lambda: _stored(goals, current, execution.rows[0], separate)
+    tallies: dict[tuple[str, Source], set[str]] = defaultdict(set)
+    completed: dict[Range, list[str]] = defaultdict(list)
+    ranges = {LIFETIME.text: _LIFETIME_RANGE, **dict(current.tally_ranges())}
+    for goal in goals:
+        schedule = goal.schedule.text
+        if schedule in ranges:
+            tallies[schedule, goal.stat.source].add(goal.stat.code)
+            completed[ranges[schedule]].append(goal.id)
+    goal_ids = text_array([goal.id for goal in goals])
+    stored = _Stored(
+        goals,
+        current,
+        _read_separately(connection, user_id, goals, current),
+        _READ_ZONES.precede(connection, user_id) if any(goal.schedule.by_player for goal in goals) else None,
+        {
+            (schedule, source): _READ_TALLIES.precede(
+                connection, user_id, schedule, *ranges[schedule], source, text_array(sorted(codes))
+            )
+            for (schedule, source), codes in tallies.items()
+        },
+        [
+            _READ_COMPLETIONS.precede(connection, user_id, text_array(some), first)
+            if first == last
+            else _READ_COMPLETIONS_BETWEEN.precede(connection, user_id, text_array(some), first, last)
+            for (first, last), some in completed.items()
+        ],
+        _READ_CHOICES.precede(connection, user_id, goal_ids),
+    )
+    return stored.view
 
 
 class _SeparateReads(NamedTuple):
@@ -69,60 +109,53 @@ def _read_separately(
     )
 
 
-def _parameters(user_id: str, goals: Collection[Goal], current: CurrentPeriods) -> Sequence[str]:
-    ranges = {LIFETIME.text: _LIFETIME_RANGE, **dict(current.tally_ranges())}
-    wanted = [(goal, ranges[goal.schedule.text]) for goal in goals if goal.schedule.text in ranges]
-    # Two rows of one tally would be one tally twice.
-    tallies = sorted({(goal.schedule.text, *starts, goal.stat.source.value, goal.stat.code) for goal, starts in wanted})
-    schedules, firsts, lasts, sources, codes = zip(*tallies, strict=True) if tallies else ((),) * 5
-    return (
-        user_id,
-        text_array([goal.id for goal in goals]),
-        text_array(schedules),
-        int_array(firsts),
-        int_array(lasts),
-        text_array(sources),
-        text_array(codes),
-        text_array([goal.id for goal, _ in wanted]),
-        int_array([starts.first for _, starts in wanted]),
-        int_array([starts.last for _, starts in wanted]),
-    )
+class _Stored(NamedTuple):
+    """What the statements return once they are executed."""
 
+    goals: Collection[Goal]
+    current: CurrentPeriods
+    separate: _SeparateReads
+    zones: Execution | None
+    tallies: Mapping[tuple[str, Source], Execution]
+    """By schedule and source."""
+    completions: Collection[Execution]
+    choices: Execution
 
-def _stored(
-    goals: Collection[Goal], current: CurrentPeriods, row: Sequence[Any], separate: _SeparateReads
-) -> PlayerView:
-    time_zones, zone_times, *arrays = row
-    time_zone, *zone_names = time_zones or (None,)
-    zones = zones_of(time_zone, zone_times, zone_names)
-    periods = current.of_player(zones)
-    columns = filled(arrays)
-    starts = {goal.id: LIFETIME_START if goal.schedule == LIFETIME else periods.starts.get(goal.id) for goal in goals}
-    lifetime, by_period = _divided(columns[:9])
-    completions, occurrences = by_occurrence(
-        (goal_id, occurrence, Completion(*fields))
-        for goal_id, *fields, start, occurrence in zip(*columns[15:], strict=True)
-        if start == starts[goal_id]
-    )
-    return PlayerView(
-        tallies_of(*lifetime[:7]),
-        assignments_of(*columns[9:14], baselines=columns[14]),
-        completions,
-        period_tallies_of(periods, *by_period),
-        periods.periods,
-        periods.ended,
-        frozenset() if separate.ever is None else frozenset(goal_id for (goal_id,) in separate.ever.rows),
-        zones,
-        attributes=frozenset(separate.attributes()),
-        occurrences=occurrences,
-        streaks=separate.streaks(),
-    )
-
-
-def _divided(columns: Sequence[Sequence[Any]]) -> tuple[Sequence[Sequence[Any]], Sequence[Sequence[Any]]]:
-    """Return the columns of the lifetime's tallies, and those of tallies of periods."""
-    rows = list(zip(*columns, strict=True))
-    lifetime = [row for row in rows if row[7] == LIFETIME.text]
-    others = [row for row in rows if row[7] != LIFETIME.text]
-    nothing: Sequence[Sequence[Any]] = [()] * len(columns)
-    return list(zip(*lifetime, strict=True)) or nothing, list(zip(*others, strict=True)) or nothing
+    def view(self) -> PlayerView:
+        """Return the player."""
+        named = self.zones.rows if self.zones is not None else ()
+        zones = zones_of(*named[0]) if named else NO_ZONES
+        periods = self.current.of_player(zones)
+        of_lifetime: dict[Stat, TallyView] = {}
+        of_periods: dict[tuple[Stat, str], TallyView] = {}
+        for (schedule, source), execution in self.tallies.items():
+            period = periods.periods.get(schedule)
+            for code, *measures, latest, period_start in execution.rows:
+                tally, stat = TallyView(Measures(*measures), latest), stat_of(source, code)
+                if schedule == LIFETIME.text:
+                    of_lifetime[stat] = tally
+                elif period is not None and period_start == period.start:
+                    of_periods[stat, schedule] = tally
+        starts = {
+            goal.id: LIFETIME_START if goal.schedule == LIFETIME else periods.starts.get(goal.id) for goal in self.goals
+        }
+        completions, occurrences = by_occurrence(
+            (goal_id, occurrence, Completion(*fields))
+            for execution in self.completions
+            for goal_id, occurrence, *fields, period_start in execution.rows
+            if period_start == starts[goal_id]
+        )
+        separate = self.separate
+        return PlayerView(
+            of_lifetime,
+            {goal_id: Assignment(*choice) for goal_id, *choice in self.choices.rows},
+            completions,
+            of_periods,
+            periods.periods,
+            periods.ended,
+            frozenset() if separate.ever is None else frozenset(goal_id for (goal_id,) in separate.ever.rows),
+            zones,
+            attributes=frozenset(separate.attributes()),
+            occurrences=occurrences,
+            streaks=separate.streaks(),
+        )
