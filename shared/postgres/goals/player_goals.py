@@ -110,7 +110,7 @@ def _read_separately(
 
 
 class _Stored(NamedTuple):
-    """What the statements return once they are executed."""
+    """The statements that read the goals, sent or still queued."""
 
     goals: Collection[Goal]
     current: CurrentPeriods
