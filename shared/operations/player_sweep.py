@@ -13,10 +13,13 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from shared.domain.errors import DeadlineExceeded
 from shared.domain.instant import HOUR, SECOND, Instant, Microseconds
+from shared.operations.step_size import StepSize
 from shared.postgres import player_sweeps
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.distribution.doubt import InDoubt, await_nodes
 from shared.postgres.player_sweeps import Sweep
 from shared.runtime.clock import Clock
 
@@ -48,8 +51,8 @@ class SweepWork(NamedTuple):
 
     update: Callable[[Connection, Sequence[str]], object]
     """Bring what is stored of these players up to date."""
-    range_after: Callable[[Connection, str], PlayerRange]
-    """Return the range that begins after an id."""
+    range_after: Callable[[Connection, str, StepSize], PlayerRange]
+    """Return the range that begins after an id, as large as steps may be."""
     publish: Callable[[Connection], object]
     """Publish the results, which are up to date."""
     collect: Callable[[Connection], bool] = lambda _: False
@@ -88,13 +91,15 @@ class PlayerSweep:
         self._rest = rest
         self._interval = interval
         self._range_is_next = False
+        self._size = StepSize()
         self.seen: Sweep | None = None
         """The progress as of the last pass or step; None if no process has begun yet."""
 
     def one_pass(self, version: str, work: SweepWork) -> bool:
         """Take steps until nothing is left to do, another process works, or it is time to stop.
 
-        Return whether results were published. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+        Return whether results were published. Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`. After a
+        step that has exceeded its time limit, the next one is half as large.
         """
         self.seen = self._database.autocommit(
             lambda connection: player_sweeps.read(connection, self._duty), time.monotonic() + STEP_TIMEOUT_S
@@ -103,12 +108,20 @@ class PlayerSweep:
             return False
         while True:
             started = time.monotonic()
-            step = self._database.transact(
-                lambda connection: self.one_step(connection, version, work), started + STEP_TIMEOUT_S
-            )
+            try:
+                step = self._database.transact(
+                    lambda connection: self.one_step(connection, version, work), started + STEP_TIMEOUT_S
+                )
+            except InDoubt:
+                return False
+            except DeadlineExceeded:
+                self._size.exceeded()
+                raise
             if step is not SweepStep.WORKED:
                 return step is SweepStep.PUBLISHED
-            if self._rest(min(REST_FACTOR * (time.monotonic() - started), REST_MAX_S)):
+            took_s = time.monotonic() - started
+            self._size.took(took_s, STEP_TIMEOUT_S)
+            if self._rest(min(REST_FACTOR * took_s, REST_MAX_S)):
                 return False
 
     def _is_fresh(self, sweep: Sweep, version: str) -> bool:
@@ -127,16 +140,17 @@ class PlayerSweep:
         self._range_is_next = not self._range_is_next
         if not takes_range:
             more = work.collect(connection)
-            changed = player_sweeps.take_changed(connection, self._duty, CHANGED_MAX)
+            changed = player_sweeps.take_changed(connection, self._duty, self._size.of(CHANGED_MAX))
             if changed or more:
                 if changed:
+                    await_nodes(connection)
                     work.update(connection, changed)
                 return self._worked(connection, now, sweep._replace(unpublished=sweep.unpublished or bool(changed)))
             if sweep.bookmark is not None and _may_publish(sweep, now):
                 work.publish(connection)
                 return self._worked(connection, now, sweep._replace(unpublished=False, finish_time=now))
         if sweep.bookmark is not None:
-            user_ids, end = work.range_after(connection, sweep.bookmark)
+            user_ids, end = work.range_after(connection, sweep.bookmark, self._size)
             if user_ids:
                 work.update(connection, user_ids)
             visited = sweep.visited + len(user_ids)

@@ -24,7 +24,7 @@ from shared.operations.leaderboards.ranking_refresh import (
     REST_MAX_S,
     STEP_TIMEOUT_S,
 )
-from shared.operations.leaderboards.step_size import StepSize
+from shared.operations.step_size import StepSize
 from shared.postgres import player_sweeps
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database

@@ -17,11 +17,11 @@ from enum import Enum
 from shared.domain.errors import DeadlineExceeded, Overloaded
 from shared.domain.instant import HOUR, SECOND, Instant, Microseconds
 from shared.domain.refresh_pace import CHANGES_ENOUGH, PATIENCE, is_due
-from shared.operations.leaderboards.step_size import StepSize
+from shared.operations.step_size import StepSize
 from shared.postgres import player_sweeps
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from shared.postgres.distribution.doubt import prepared_transactions
+from shared.postgres.distribution.doubt import InDoubt, await_nodes
 from shared.postgres.leaderboards import ranking_refresh
 from shared.postgres.leaderboards.ranking_refresh import Phase
 from shared.postgres.player_sweeps import RANKING_REFRESH, Sweep
@@ -45,9 +45,6 @@ OWNED_FOR: Microseconds = 60 * SECOND
 """Time after which a process that was not seen counts as dead: longer than a step and a rest."""
 SWEEP_INTERVAL: Microseconds = 24 * HOUR
 """Pause between sweeps that nothing has asked for."""
-DOUBT_MAX_S = 2.0
-"""Longest wait in seconds for the parts of a transaction on other nodes."""
-DOUBT_POLL_S = 0.05
 SECONDS_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -57,10 +54,6 @@ class RefreshStep(Enum):
     WORKED = "worked"
     FINISHED = "finished"
     BUSY = "busy"
-
-
-class _InDoubt(Exception):
-    """A noted transaction is not committed on all nodes yet."""
 
 
 class RankingRefresh:
@@ -111,7 +104,7 @@ class RankingRefresh:
             started = time.monotonic()
             try:
                 step = self._database.transact(self.one_step, started + STEP_TIMEOUT_S)
-            except _InDoubt:
+            except InDoubt:
                 return False
             except DeadlineExceeded:
                 self._size.exceeded()
@@ -194,7 +187,7 @@ class RankingRefresh:
     def _rank_changed(self, connection: Connection) -> bool:
         """Rank some of the players that were noted as changed; return False if there is none."""
         players = self._size.of(CHANGED_PLAYERS)
-        changed = ranking_refresh.take_changes(connection, players, lambda: _await_nodes(connection))
+        changed = ranking_refresh.take_changes(connection, players, lambda: await_nodes(connection))
         if changed:
             ranking_refresh.rank(connection, Phase.OPEN, changed)
         return changed is not None
@@ -215,17 +208,3 @@ class RankingRefresh:
     def _age_s(self) -> float:
         """Return the seconds since the rankings were last up to date; NaN if they never were."""
         return max(0, self._clock() - self._fresh_at) / SECOND if self._fresh_at is not None else math.nan
-
-
-def _await_nodes(connection: Connection) -> None:
-    """Wait until every node shows the writes of the transactions whose notes were read.
-
-    Raise `_InDoubt` after `DOUBT_MAX_S`. Notes are on the coordinator, which commits first.
-    """
-    left = prepared_transactions(connection)
-    deadline = time.monotonic() + DOUBT_MAX_S
-    while left:
-        if time.monotonic() > deadline:
-            raise _InDoubt
-        time.sleep(DOUBT_POLL_S)
-        left &= prepared_transactions(connection)

@@ -7,11 +7,11 @@ have changed, and the duty counts these players again (`shared.operations.player
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import SECOND, Instant, Microseconds
 from shared.operations.player_sweep import PlayerRange, PlayerSweep, SweepWork
+from shared.operations.step_size import StepSize
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.player_sweeps import CHALLENGE_COUNT
@@ -55,11 +55,11 @@ def count_work(catalogue: Catalogue, clock: Clock) -> SweepWork:
     def publish(connection: Connection) -> None:
         challenge_reports.publish(connection, catalogue.challenge_by_id, catalogue.version, clock())
 
-    return SweepWork(count, partial(_range_after, tallies=RANGE_TALLIES), publish)
+    return SweepWork(count, _range_after, publish)
 
 
-def _range_after(connection: Connection, after: str, *, tallies: int) -> PlayerRange:
-    end = challenge_reports.end_of_range(connection, after, tallies)
+def _range_after(connection: Connection, after: str, size: StepSize) -> PlayerRange:
+    end = challenge_reports.end_of_range(connection, after, size.of(RANGE_TALLIES))
     players = challenge_reports.players_of_range(connection, after, end)
     return PlayerRange(players, None if end == LAST_USER_ID else end)
 

@@ -17,7 +17,7 @@ from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.leaderboards import period_finish, ranking_refresh
 from shared.operations.leaderboards.period_finish import PeriodFinish
 from shared.operations.leaderboards.ranking_refresh import RankingRefresh
-from shared.operations.leaderboards.step_size import HALVINGS_MAX, StepSize
+from shared.operations.step_size import HALVINGS_MAX, StepSize
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.leaderboards import ranking_refresh as stored
