@@ -41,7 +41,7 @@ def judging_us(file: Path, authorizations: Sequence[str], players: Sequence[str]
     same place.
     """
     callers = LiveCallers(read_callers([file.read_bytes()]))
-    callers.look_for_keys()
+    callers.refresh_keys()
     access = access_of(_METHOD)
     gate = MethodGate(CallerGate(callers, Telemetry()), _METHOD.full_name, access, None)
     connection = SimpleNamespace(peer=lambda: b"ipv4:127.0.0.1:50000")
