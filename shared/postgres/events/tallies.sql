@@ -87,9 +87,20 @@ RETURNING
     CASE WHEN day_count > prev_day_count THEN prev_days::text END AS prev_days;
 
 -- name: lock_tally
--- Lock a player's lifetime tally of a stat until the transaction ends, and store an empty one if there is none. A row for
--- which the condition is false is locked all the same, and no new version of it is written.
+-- Lock a player's lifetime tally of a stat until the transaction ends, and store an empty one if there is none. Nearly always
+-- there is one: then the inner statement locks it, and the outer one does not begin to check a row. If another transaction
+-- stores one meanwhile, that is locked all the same, and no new version of it is written.
 -- $1 user_id, $2 source, $3 stat_code
 INSERT INTO tally AS stored (user_id, source, stat_code, schedule, period_start, sum, events, days, day_count)
-VALUES ($1, $2, $3, 'lifetime', timestamptz 'epoch', 0, 0, '{}', 0)
+SELECT $1, $2, $3, 'lifetime', timestamptz 'epoch', 0, 0, '{}', 0
+WHERE NOT EXISTS (
+    SELECT
+    FROM tally
+    WHERE user_id = $1
+        AND schedule = 'lifetime'
+        AND period_start = timestamptz 'epoch'
+        AND source = $2
+        AND stat_code = $3
+    FOR UPDATE
+)
 ON CONFLICT (user_id, schedule, period_start, source, stat_code) DO UPDATE SET sum = stored.sum WHERE false;
