@@ -19,7 +19,7 @@ class Marker(NamedTuple):
     """The leaderboard's epoch. It rises in Postgres when changes could not be kept for Redis."""
     run_id: str
     """The run id of the Redis server that has the ranking. It changes at a restart, which may have loaded an old state
-    from disk, and where another node takes over."""
+    from disk, where another node takes over, and where a server takes over again."""
     timeline: str
     """The timeline of the Postgres server. It changes when the newest transactions may have been lost."""
 

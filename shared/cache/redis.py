@@ -74,7 +74,7 @@ class Cache:
     def run_id_of(self, ranking: RankingKey) -> str | None:
         """Return the run id of the server that has a ranking; None before the first connection to it.
 
-        It changes with each start of a server, and when another server has the ranking.
+        It changes with each start of a server, when another server has the ranking, and when one is promoted again.
         """
         return self._client.run_id_of(ranking)
 

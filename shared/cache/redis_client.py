@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -33,6 +33,20 @@ class Misconfigured(redis.ResponseError):
     """The server cannot be what the address says, or does not have the database that it names."""
 
 
+class ServerIdentity(NamedTuple):
+    """The start of a server, and its latest promotion since."""
+
+    run_id: str
+    promotion: str
+    """Empty if it has always been a primary. A server that is a primary again has what the one between has left it:
+    whatever says that it was complete before is not true any more."""
+
+    @property
+    def text(self) -> str:
+        """The identity as a part of markers."""
+        return f"{self.run_id}.{self.promotion}" if self.promotion else self.run_id
+
+
 class RedisClient:
     """A pool of connections to one Redis."""
 
@@ -41,7 +55,7 @@ class RedisClient:
 
     def __init__(self, url: str, *, connections_max: int, connect_timeout_s: float, timeout_s: float) -> None:
         """Create the pool for a redis:// URL without connecting."""
-        self._run_id: str | None = None
+        self._identity: ServerIdentity | None = None
         self._options: dict[str, Any] = {
             "max_connections": connections_max,
             "socket_timeout": timeout_s,
@@ -57,9 +71,9 @@ class RedisClient:
     def run_id_of(self, ranking: RankingKey) -> str | None:  # noqa: ARG002 - one server has all rankings
         """Return the run id of the server that has a ranking, as of its newest connection; None before the first.
 
-        It changes with each start of a server, and when another server has the ranking.
+        It changes with each start of a server, when another server has the ranking, and when one is promoted again.
         """
-        return self._run_id
+        return None if self._identity is None else self._identity.text
 
     def ask(self, question: Callable[[redis.Redis], _T], timeout_s: float) -> _T:
         """Return what `question` returns, within the time limit. Raise `CacheUnavailable` or `CacheRefused`."""
@@ -79,7 +93,12 @@ class RedisClient:
         """Yield questions that succeed if rankings can be stored."""
         yield lambda client: client.echo("." * PROBE_BYTES)
         yield lambda client: client.set(probe_key(prefix), "", px=PROBE_TTL_MS)
-        yield require_primary
+        yield self._look_for_promotion
+
+    def _look_for_promotion(self, client: redis.Redis) -> None:
+        promotion = promotion_of(require_primary(client))
+        if self._identity is not None:
+            self._identity = self._identity._replace(promotion=promotion)
 
     def nodes(self, client: Any) -> Mapping[str, redis.Redis]:
         """Return the servers with keys, each by a name of its own."""
@@ -116,7 +135,12 @@ class RedisClient:
                 _select(connection, number)
         finally:
             connection.db = number
-        self._run_id = self.require_mode(info_of(connection))["run_id"]
+        self._identity = self.identity_of(connection)
+
+    def identity_of(self, connection: Any) -> ServerIdentity:
+        """Return the identity of the server at the other end. Raise `Misconfigured` if it is no such server."""
+        run_id = self.require_mode(info_of(connection, "server"))["run_id"]
+        return ServerIdentity(run_id, promotion_of(info_of(connection, "replication")))
 
     def require_mode(self, info: Mapping[str, str]) -> Mapping[str, str]:
         """Return what a server says of itself. Raise `Misconfigured` if it is no such server as the address says."""
@@ -140,15 +164,26 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-def require_primary(client: redis.Redis) -> None:
-    """Raise `ReadOnlyError` if the server is a replica, which may accept writes and lose them."""
-    if client.info("replication")["role"] != "master":
+def require_primary(client: redis.Redis) -> Mapping[str, object]:
+    """Return what the server says of its replication.
+
+    Raise `ReadOnlyError` if it is a replica, which may accept writes and lose them.
+    """
+    replication: Mapping[str, object] = client.info("replication")
+    if replication["role"] != "master":
         raise ReadOnlyError("the server is a replica")
+    return replication
 
 
-def info_of(connection: Any) -> Mapping[str, str]:
-    """Return the section `server` of what a server says of itself, on a connection that is being set up."""
-    connection.send_command("INFO", "server")
+def promotion_of(replication: Mapping[str, object]) -> str:
+    """Return the id of the latest promotion of a server; empty if it has always been a primary."""
+    never = str(replication.get("second_repl_offset", -1)) == "-1"
+    return "" if never else str(replication["master_replid"])
+
+
+def info_of(connection: Any, section: str) -> Mapping[str, str]:
+    """Return a section of what a server says of itself, on a connection that is being set up."""
+    connection.send_command("INFO", section)
     lines: Iterator[str] = iter(connection.read_response().decode().splitlines())
     return dict(line.split(":", 1) for line in lines if ":" in line)
 

@@ -17,7 +17,14 @@ from redis.retry import Retry
 from shared.cache.deadline_socket import cluster_connection_class
 from shared.cache.errors import CacheUnavailable
 from shared.cache.keys import hash_tag, probe_key
-from shared.cache.redis_client import PROBE_BYTES, PROBE_TTL_MS, RedisClient, info_of, require_primary
+from shared.cache.redis_client import (
+    PROBE_BYTES,
+    PROBE_TTL_MS,
+    RedisClient,
+    ServerIdentity,
+    promotion_of,
+    require_primary,
+)
 from shared.domain.scores import RankingKey
 from shared.runtime.redis_address import RedisAddress
 
@@ -42,7 +49,7 @@ class ClusterClient(RedisClient):
         """Note the address. The first question connects."""
         self._address = address
         self._opening = threading.Lock()
-        self._run_ids: dict[tuple[str, int], str] = {}
+        self._identities: dict[tuple[str, int], ServerIdentity] = {}
         self._probe_keys: dict[str, str] = {}
         self._doubtful = False
         super().__init__(
@@ -92,7 +99,8 @@ class ClusterClient(RedisClient):
         if self._client is None:
             return None
         nodes = self._client.nodes_manager.slots_cache.get(key_slot(hash_tag(ranking).encode()))
-        return self._run_ids.get((nodes[0].host, int(nodes[0].port))) if nodes else None
+        identity = self._identities.get((nodes[0].host, int(nodes[0].port))) if nodes else None
+        return None if identity is None else identity.text
 
     def probes(self, prefix: str) -> Iterable[Callable[[redis.Redis], object]]:
         """Yield questions to all primaries that succeed if rankings can be stored."""
@@ -100,7 +108,14 @@ class ClusterClient(RedisClient):
         for name in list(self.nodes(self._client)):
             yield partial(self._of_node, name, lambda node: node.echo("." * PROBE_BYTES))
             yield partial(self._of_node, name, partial(_write, self._probe_key(prefix, name)))
-            yield partial(self._of_node, name, require_primary)
+            yield partial(self._of_node, name, partial(self._look_for_promotion_of, name))
+
+    def _look_for_promotion_of(self, name: str, node: redis.Redis) -> None:
+        host, _, port = name.rpartition(":")
+        promotion = promotion_of(require_primary(node))
+        known = self._identities.get((host, int(port)))
+        if known is not None:
+            self._identities[host, int(port)] = known._replace(promotion=promotion)
 
     def nodes(self, client: Any) -> Mapping[str, redis.Redis]:
         """Return all primaries by host and port."""
@@ -128,9 +143,8 @@ class ClusterClient(RedisClient):
         return self._probe_keys[name]
 
     def _connected(self, connection: Any) -> None:
-        """Note the run id of the server of a new connection, which redis-py has set up."""
-        info = self.require_mode(info_of(connection))
-        self._run_ids[connection.host, int(connection.port)] = info["run_id"]
+        """Note the identity of the server of a new connection, which redis-py has set up."""
+        self._identities[connection.host, int(connection.port)] = self.identity_of(connection)
 
 
 def _write(key: str, node: redis.Redis) -> None:

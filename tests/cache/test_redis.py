@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import redis
 
+from devstack.ports import LOOPBACK
 from devstack.valkey import EmbeddedValkey
 from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.redis import FAILURES_MAX, TIMEOUT_S, Cache
@@ -94,6 +95,24 @@ def test_the_run_id_changes_with_each_start_of_a_server(own_valkey: EmbeddedValk
     own_valkey.start()
     wait_until(lambda: cache.probe() is None)
     assert cache.run_id_of(RANKING) not in (None, first)
+    cache.close()
+
+
+def test_the_run_id_changes_when_a_server_takes_over_again(own_valkey: EmbeddedValkey, cache: Cache) -> None:
+    wait_until(lambda: cache.probe() is None)
+    first = cache.run_id_of(RANKING)
+    with redis.Redis.from_url(own_valkey.url) as client:
+        client.execute_command("REPLICAOF", LOOPBACK, 1)
+        wait_until(lambda: "replica" in (cache.probe() or ""))
+        client.execute_command("REPLICAOF", "NO", "ONE")
+    wait_until(lambda: cache.probe() is None)
+    second = cache.run_id_of(RANKING)
+    assert second not in (None, first)
+    # Other connections, and other processes, say the same.
+    other = Cache(own_valkey.url, connections_max=1)
+    assert ping(other)
+    assert other.run_id_of(RANKING) == second
+    other.close()
     cache.close()
 
 
