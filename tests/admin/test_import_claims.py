@@ -134,3 +134,40 @@ def test_the_imported_claim_has_the_request_id(site: Site, tmp_path: Path) -> No
         found = outbox.find_by_request(connection, "player 1", "again")
     assert found is not None
     assert found.key.goal_id == "old 1"
+
+
+READ_WHOLLY = (
+    "SELECT relname FROM pg_stat_user_tables WHERE seq_scan > 0 AND relname ~ '^(settled_grant_2|completion$|tally$)'"
+)
+
+
+def test_an_import_reads_no_history_wholly(site: Site, tmp_path: Path) -> None:
+    players = [f"player {number:04}" for number in range(3_000)]
+    with connected(site.database_url) as connection:
+        connection.execute("SELECT make_settled_grant_partition('2024-02-01 00:00:00+00')")
+        connection.execute(
+            "INSERT INTO settled_grant SELECT gen_random_uuid(), 'epoch', settled, settled, 1, 1, 1, 1, 1, 2, 5,"
+            " 'other ' || p, 'goal', 'GRANTED', 'webhook', 'ITEM', 'sword', 'request'"
+            " FROM generate_series(1, 20000) p, make_timestamptz(2024, 2, 2, 0, 0, 0) AS settled"
+        )
+        connection.execute(
+            "INSERT INTO completion (user_id, goal_id, period_start, occurrence, challenge_id)"
+            " SELECT 'other ' || p, 'goal', 'epoch', 1, 'arena' FROM generate_series(1, 20000) p"
+        )
+        connection.execute(
+            "INSERT INTO tally (user_id, source, stat_code, schedule, period_start, sum, events, days, day_count)"
+            " SELECT 'other ' || p, 'stat', 'kills', 'lifetime', 'epoch', 1, 1, '{}', 0"
+            " FROM generate_series(1, 20000) p"
+        )
+        connection.execute("ANALYZE")
+        connection.execute("SELECT pg_stat_reset()")
+    tally = {"table": "tally", "source": "stat", "stat_code": "kills", "sum": 7, "events": 4}
+    lines = [
+        line | {"user_id": player}
+        for number, player in enumerate(players)
+        for line in sorted_lines([tally], claimed(number, request_id="again"))
+    ]
+    # The second time everything is there.
+    for name in ("first", "second"):
+        assert take(write(tmp_path / "all.jsonl", lines), name=name) == 0
+    assert site.rows(READ_WHOLLY) == []

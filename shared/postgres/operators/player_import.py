@@ -18,6 +18,8 @@ from shared.postgres.statements import statement, text_array
 _MARK = statement("mark_imported")
 _STAGE = statement("stage_import_rows")
 _COPY = statement("copy_import_rows")
+_FIND_BY_KEY = statement("find_by_key")
+_FIND_AS_PLANNED = statement("find_as_planned")
 _HOLD_MOVES = statement("hold_grant_moves")
 _KEEP_APART = statement("keep_request_ids_apart")
 _UNSTORED = statement("find_unstored_claim")
@@ -86,6 +88,8 @@ def store(
         of_claims = table == "reward_outbox"
         if of_claims:
             _HOLD_MOVES.rows(connection)
+        _FIND_BY_KEY.precede(connection)
+        if of_claims:
             _KEEP_APART.rows(connection)
         stored = int(_STORE.value(connection, table))
         total += stored
@@ -95,6 +99,7 @@ def store(
             )
         if stored < len(of_table) and table == "tally":
             merged = {TallyKey(*key): tally for key, tally in _known_tallies(connection)}
+            _FIND_AS_PLANNED.rows(connection)
             if merged:
                 tallies.merge(connection, merged)
                 _RECOUNT.rows(connection, text_array(sorted(known)))
@@ -102,6 +107,7 @@ def store(
             _CLAIM_KNOWN.rows(connection)
         if table == "reopened_completion":
             _RETURN_CLAIMS.rows(connection, text_array(sorted(known)))
+        _FIND_AS_PLANNED.rows(connection)
     return total
 
 

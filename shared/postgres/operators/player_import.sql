@@ -16,6 +16,23 @@ SELECT stage_import_rows($1::name);
 -- Take the rows of a table into the temporary table.
 COPY import_row FROM STDIN;
 
+-- name: find_by_key
+-- Let the following statements of the transaction find rows by their keys. The planner does not know how few rows the temporary
+-- table has, and would read millions of others to join them.
+SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true);
+
+-- name: find_as_planned
+-- Let the following statements of the transaction find rows as the planner thinks best.
+SELECT
+    set_config('enable_hashjoin', reset.hashjoin, true), set_config('enable_mergejoin', reset.mergejoin, true)
+FROM (
+    SELECT
+        max(reset_val) FILTER (WHERE name = 'enable_hashjoin') AS hashjoin,
+        max(reset_val) FILTER (WHERE name = 'enable_mergejoin') AS mergejoin
+    FROM pg_settings
+    WHERE name IN ('enable_hashjoin', 'enable_mergejoin')
+) AS reset;
+
 -- name: hold_grant_moves
 -- Let no grant move to the history or back until the transaction ends, behind moves that have begun: each would be missed by
 -- the look into one table and by that into the other.
