@@ -16,6 +16,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
+from operator import is_
 
 from shared.postgres.execution import Values
 
@@ -70,13 +71,12 @@ class KeptLists:
             self._look(key)
             return found[0]
 
-    def keep(self, basis: tuple[object, ...], key: Hashable, response: bytes, values_length: int) -> None:
+    def keep(self, basis: tuple[object, ...], key: Hashable, response: bytes, values: Values) -> None:
         """Keep a list if it is made for the second time, and there is room or what is less asked for takes it.
 
-        `values_length` is the number of bytes in the key.
+        `values` are the part of the key whose length counts.
         """
-        size = len(response) + values_length + _ENTRY_BYTES
-        if size > self._bytes_max:
+        if len(response) > self._bytes_max:
             return
         with self._lock:
             if not self._is_of(basis) or key in self._kept:
@@ -85,9 +85,11 @@ class KeptLists:
             self._made += 1
             if self._made >= LOOKS_MAX:
                 self._fade()
-            if looks > 1 and self._make_room(size, looks):
-                self._kept[key] = response, size
-                self._bytes += size
+            if looks > 1:
+                size = len(response) + sum(map(len, filter(None, values))) + _ENTRY_BYTES
+                if size <= self._bytes_max and self._make_room(size, looks):
+                    self._kept[key] = response, size
+                    self._bytes += size
 
     def _look(self, key: Hashable) -> int:
         """Count a look at a list, and return how many there were."""
@@ -115,7 +117,7 @@ class KeptLists:
 
     def _is_of(self, basis: tuple[object, ...]) -> bool:
         # By identity: comparing catalogues would take longer than making a list.
-        return len(basis) == len(self._basis) and all(map(_is, basis, self._basis))
+        return len(basis) == len(self._basis) and all(map(is_, basis, self._basis))
 
 
 class Lookup:
@@ -145,9 +147,4 @@ class Lookup:
     def keep(self, response: bytes) -> None:
         """Keep the list that was made, if it is made for the second time."""
         if self._request is not None:
-            length = sum(len(value) for value in self._values if value is not None)
-            self._lists.keep(self._basis, self._key, response, length)
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
+            self._lists.keep(self._basis, self._key, response, self._values)

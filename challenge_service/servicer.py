@@ -101,13 +101,15 @@ class ChallengeServicer(SelectionServicer):
         """List challenges with their goals as the player sees them."""
         violations = Violations()
         violations.check_id("user_id", request.user_id)
-        violations.check_ids("challenge_ids", request.challenge_ids[:CHALLENGE_IDS_MAX])
-        violations.check_range("challenge_ids", len(request.challenge_ids), 0, CHALLENGE_IDS_MAX)
+        challenge_ids: list[str] = []
+        if request.challenge_ids:
+            violations.check_ids("challenge_ids", request.challenge_ids[:CHALLENGE_IDS_MAX])
+            violations.check_range("challenge_ids", len(request.challenge_ids), 0, CHALLENGE_IDS_MAX)
+            challenge_ids = sorted(set(request.challenge_ids))
         violations.check_range("page_size", request.page_size, 0, PAGE_SIZE_MAX)
         violations.check_optional_id("catalogue_version", request.catalogue_version)
         violations.raise_if_any()
         encoded = self._catalogue.current
-        challenge_ids = sorted(set(request.challenge_ids))
         version = encoded.catalogue.version
         binding = (
             request.user_id,

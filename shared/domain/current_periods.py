@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from shared.domain.catalogue import Catalogue
 from shared.domain.goal import Goal, Stat
@@ -123,6 +123,8 @@ _Pair = tuple[CurrentPeriods, CurrentPeriods]
 """The current and the shown periods."""
 _known: WeakKeyDictionary[Catalogue, dict[Zones, _Pair]] = WeakKeyDictionary()
 """The periods of each catalogue as last computed, by the zones that players have named."""
+_latest: list[tuple[Callable[[], Catalogue | None], _Pair]] = [(lambda: None, (NO_PERIODS, NO_PERIODS))]
+"""Those that were asked for last, for players who have named none: nearly every call asks for them again."""
 
 
 def current_periods(catalogue: Catalogue, now: Instant) -> CurrentPeriods:
@@ -147,12 +149,17 @@ def _of_all(catalogue: Catalogue, now: Instant, which: int) -> CurrentPeriods:
 
 
 def _periods(catalogue: Catalogue, now: Instant, zones: Zones = NO_ZONES) -> _Pair:
+    of, latest = _latest[0]
+    if not zones and of() is catalogue and latest[0].since <= now < latest[0].until:
+        return latest
     by_zones = _known.setdefault(catalogue, {})
     known = by_zones.get(zones)
     if known is None or not known[0].since <= now < known[0].until:
         if len(by_zones) >= ZONES_CACHED_MAX:
             by_zones.clear()
         known = by_zones[zones] = _computed(catalogue, now, zones)
+    if not zones:
+        _latest[0] = ref(catalogue), known
     return known
 
 

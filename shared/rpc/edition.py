@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import accumulate, chain, repeat
 from typing import NamedTuple, cast
 
@@ -97,41 +98,43 @@ class Spliceable:
     def spliced(self, view: PlayerView, touched: Touched, active_only: bool) -> Pieces:
         """Return the message for a player, with `active_only` without inactive goals."""
         positions, complete_times, claim_times = touched
-        template, encode = (
-            (self._active, self._encoder.active_field) if active_only else (self._all, self._encoder.listed_field)
-        )
         begin = bisect_left(positions, self._first)
         end = bisect_left(positions, self._end, begin)
+        template = self._active if active_only else self._all
         if begin == end:
             return template.untouched
-        first, whole, places = self._first, template.whole, template.places
-        length = len(whole)
-        columns = positions[begin:end], complete_times[begin:end], claim_times[begin:end]
+        whole, places = template.whole, template.places
         if end - begin == len(places):
-            completed = template.completed(*columns[1:])
+            completed = template.completed(complete_times[begin:end], claim_times[begin:end])
             if completed is not None:
                 return completed
+        first, length, copied = self._first, template.untouched.length, 0
         pieces: list[bytes | memoryview] = []
         append = pieces.append
-        copied = 0
-        for position, complete_time, claim_time in zip(*columns, strict=True):
-            begins, ends, unclaimed, unclaimed_growth, claimed, claimed_growth, goal = places[position - first]
+        for index in range(begin, end):
+            begins, ends, unclaimed, unclaimed_growth, claimed, claimed_growth, goal = places[positions[index] - first]
+            complete_time = complete_times[index]
             if copied != begins:
                 append(whole[copied:begins])
             copied = ends
             if complete_time is None:
-                field = encode(goal, view)
+                encoder = self._encoder
+                field = encoder.active_field(goal, view) if active_only else encoder.listed_field(goal, view)
                 append(field)
                 length += len(field) - (ends - begins)
-            elif claim_time is None:
+            elif (claim_time := claim_times[index]) is None:
                 append(unclaimed)
                 append(complete_time)
                 length += unclaimed_growth
             else:
                 pieces += claimed, complete_time, CLAIM_TIME, claim_time
                 length += claimed_growth
-        pieces.append(whole[copied:])
-        return Pieces(length, pieces)
+        append(whole[copied:])
+        return _pieces((length, pieces))
+
+
+# The constructor of a named tuple without a Python call: one for each challenge of a list.
+_pieces = partial(tuple.__new__, Pieces)
 
 
 class _Place(NamedTuple):

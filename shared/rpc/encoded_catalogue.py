@@ -8,7 +8,7 @@ goals that differ. All goals are encoded this way; a property test compares the 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import chain, compress, groupby, repeat
 
@@ -127,25 +127,34 @@ class ShownGoals:
         found.update(zip(completed, timestamp_rests(completions.complete_times), strict=True))
         # Stored data of goals that are no longer in the catalogue have no position.
         found.pop(_NO_POSITION, None)
-        recomputed = set(self._positions_of(view.assignments))
-        # Completions of other periods, perhaps of goals that are hidden now.
-        for goal_id in (*view.ever, *self._requires_pools):
-            recomputed.update(self._requiring.get(goal_id, ()))
-        if self._dependents:
-            for required in (found.keys() | recomputed - {_NO_POSITION}) & self._dependents.keys():
-                recomputed.update(self._dependents[required])
-        recomputed |= found.keys() & self._dependent
+        for position in self._recomputed(view, found.keys()):
+            found[position] = None
         if any(completions.claimed):
             # Goals that had several rewards.
-            recomputed.update(compress(completed, completions.claimed))
-        found.update(dict.fromkeys(recomputed))
+            found.update(dict.fromkeys(compress(completed, completions.claimed)))
         found.pop(_NO_POSITION, None)
         positions = sorted(found)
-        claims = timestamp_rests(completions.claim_times)
         claim_times: Sequence[bytes | None] = [None] * len(positions)
-        if any(claims):
+        if completions.claim_times.count(None) < len(completions.claim_times):
+            claims = timestamp_rests(completions.claim_times)
             claim_times = list(map(dict(zip(completed, claims, strict=True)).get, positions))
         return Touched(positions, list(map(found.__getitem__, positions)), claim_times)
+
+    def _recomputed(self, view: PlayerView, found: Set[int]) -> Iterable[int]:
+        """Return the goals of which more than a completion may differ, also those without a position.
+
+        `found` are the goals with a tally or a completion.
+        """
+        recomputed = self._positions_of(view.assignments)
+        if not (self._requiring or self._dependent):
+            return recomputed
+        positions = set(recomputed)
+        # Completions of other periods, perhaps of goals that are hidden now.
+        for goal_id in (*view.ever, *self._requires_pools):
+            positions.update(self._requiring.get(goal_id, ()))
+        for required in (found | positions - {_NO_POSITION}) & self._dependents.keys():
+            positions.update(self._dependents[required])
+        return positions | found & self._dependent
 
     def _positions_of(self, goal_ids: Iterable[str]) -> Iterator[int]:
         return map(self._positions.get, goal_ids, repeat(_NO_POSITION))

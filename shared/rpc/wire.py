@@ -131,34 +131,64 @@ def timestamp_field(beginning: bytes, instant: Instant) -> bytes:
 
 LANES = 100
 """Maximum number of timestamps that are encoded together."""
-LANES_MIN = 12
+LANES_MIN = 4
 """Number of timestamps from which encoding them together is faster than one by one."""
 _LANE_BYTES = 16
-_EACH_LANE = int.from_bytes(bytes([1, *bytes(_LANE_BYTES - 1)]) * LANES, "little")
 _QUOTIENT_BITS = 78
 _RECIPROCAL = (1 << _QUOTIENT_BITS) // SECOND + 1
 """An instant times this, shifted by `_QUOTIENT_BITS`, is the instant in seconds: exactly, for instants below 2^58."""
-_SECONDS_BITS = _EACH_LANE * ((1 << 38) - 1)
 _NANOS_SHIFT = 49
 """The nanos follow seven groups of 7 bits: six of the seconds, and one for the tag between."""
-_SPREADING = [
-    (
-        step,
-        _EACH_LANE * (each_half * ((1 << 7 * step) - 1)),
-        _EACH_LANE * (each_half * (((1 << 7 * step) - 1) << 7 * step)),
-    )
-    for step, each_half in (
-        (8, 1),
-        (4, 1 | 1 << 64),
-        (2, sum(1 << 32 * part for part in range(4))),
-        (1, sum(1 << 16 * part for part in range(8))),
-    )
-]
-"""Bits by which the upper half of each part is shifted to make room for high bits; masks of lower and upper halves."""
-_REST_MORE = _EACH_LANE * int.from_bytes(b"\x80" * 5 + b"\0" + _NANOS + b"\x80" * 4, "little")
-"""In each lane the high bits of the seconds, the tag of the nanos, and their high bits."""
-_NO_INSTANTS = bytes(_LANE_BYTES * LANES)
-_each_rest = Struct(f"{TIMESTAMP_REST_LENGTH}s{_LANE_BYTES - TIMESTAMP_REST_LENGTH}x" * LANES).unpack
+
+
+class _Lanes:
+    """A long integer with a lane for each of some instants, and what it takes to encode all of them at once."""
+
+    def __init__(self, count: int) -> None:
+        self._bytes = _LANE_BYTES * count
+        each_lane = int.from_bytes(bytes([1, *bytes(_LANE_BYTES - 1)]) * count, "little")
+        self._seconds_bits = each_lane * ((1 << 38) - 1)
+        self._spreading = [
+            (
+                step,
+                each_lane * (each_half * ((1 << 7 * step) - 1)),
+                each_lane * (each_half * (((1 << 7 * step) - 1) << 7 * step)),
+            )
+            for step, each_half in (
+                (8, 1),
+                (4, 1 | 1 << 64),
+                (2, sum(1 << 32 * part for part in range(4))),
+                (1, sum(1 << 16 * part for part in range(8))),
+            )
+        ]
+        """Bits by which the upper half of each part is shifted to make room for high bits; masks of lower and upper
+        halves."""
+        self._more = each_lane * int.from_bytes(b"\x80" * 5 + b"\0" + _NANOS + b"\x80" * 4, "little")
+        """In each lane the high bits of the seconds, the tag of the nanos, and their high bits."""
+        self._no_instants = array("Q", bytes(self._bytes))
+        self._each_rest = Struct(f"{TIMESTAMP_REST_LENGTH}s{_LANE_BYTES - TIMESTAMP_REST_LENGTH}x" * count).unpack
+
+    def rests(self, instants: Sequence[Instant]) -> Sequence[bytes]:
+        """Return what `timestamp_rests` does for as many instants as there are lanes at most."""
+        lanes = self._no_instants[:]
+        try:
+            lanes[: 2 * len(instants) : 2] = array("Q", instants)
+        except OverflowError:
+            lanes[: 2 * len(instants) : 2] = array("Q", [max(instant, 0) for instant in instants])
+        if byteorder == "big":
+            lanes.byteswap()
+        microseconds = int.from_bytes(lanes.tobytes(), "little")
+        seconds = microseconds * _RECIPROCAL >> _QUOTIENT_BITS & self._seconds_bits
+        groups = seconds | (microseconds - seconds * SECOND) * 1_000 << _NANOS_SHIFT
+        for step, lower, upper in self._spreading:
+            groups = groups & lower | (groups & upper) << step
+        # Lanes without an instant are encoded, too.
+        return self._each_rest((groups | self._more).to_bytes(self._bytes, "little"))[: len(instants)]
+
+
+_FEW = 16
+"""Number of lanes for few timestamps: they cost a quarter of `LANES`."""
+_few_lanes, _all_lanes = _Lanes(_FEW), _Lanes(LANES)
 
 
 def timestamp_rests(instants: Sequence[Instant | None]) -> Sequence[bytes | None]:
@@ -179,25 +209,9 @@ def timestamp_rests(instants: Sequence[Instant | None]) -> Sequence[bytes | None
 def _rests(instants: Sequence[Instant]) -> Sequence[bytes]:
     if len(instants) < LANES_MIN:
         return [timestamp_field(b"", instant) for instant in instants]
+    if len(instants) <= _FEW:
+        return list(_few_lanes.rests(instants))
     rests: list[bytes] = []
     for start in range(0, len(instants), LANES):
-        rests += _rests_at_once(instants[start : start + LANES])
+        rests += _all_lanes.rests(instants[start : start + LANES])
     return rests
-
-
-def _rests_at_once(instants: Sequence[Instant]) -> Sequence[bytes]:
-    """Return what `timestamp_rests` does for as many instants as there are lanes at most."""
-    lanes = array("Q", _NO_INSTANTS)
-    try:
-        lanes[: 2 * len(instants) : 2] = array("Q", instants)
-    except OverflowError:
-        lanes[: 2 * len(instants) : 2] = array("Q", [max(instant, 0) for instant in instants])
-    if byteorder == "big":
-        lanes.byteswap()
-    microseconds = int.from_bytes(lanes.tobytes(), "little")
-    seconds = microseconds * _RECIPROCAL >> _QUOTIENT_BITS & _SECONDS_BITS
-    groups = seconds | (microseconds - seconds * SECOND) * 1_000 << _NANOS_SHIFT
-    for step, lower, upper in _SPREADING:
-        groups = groups & lower | (groups & upper) << step
-    # Lanes without an instant are encoded, too.
-    return _each_rest((groups | _REST_MORE).to_bytes(_LANE_BYTES * LANES, "little"))[: len(instants)]

@@ -23,6 +23,8 @@ def read_later(
     With `stats` only those of these stats. Return a function that returns them after that statement, which the caller
     executes at once. If no goal asks for any, nothing is read.
     """
+    if not current.watched_days:
+        return dict
     watched = [each for each in current.watched_days if stats is None or each.stat in stats]
     if not watched:
         return dict

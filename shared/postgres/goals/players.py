@@ -29,9 +29,17 @@ _INSERT = statement("insert_player")
 class StoredPlayer(NamedTuple):
     """A stored player."""
 
-    zone_names: Sequence[str] | None
-    """The time zones that the player has named, in order of time. None for a player who was never initialized."""
+    time_zones: Sequence[str] | None
+    """The stored time zone, then the names of the zones. None for a player who was never initialized."""
     view: PlayerView
+
+    @property
+    def zone_names(self) -> Sequence[str] | None:
+        """The time zones that the player has named, in order of time. None for a player who was never initialized."""
+        if self.time_zones is None:
+            return None
+        time_zone, *named = self.time_zones
+        return named or [zone for _, zone in zones_of(time_zone, None, None)]
 
 
 def read(connection: Connection, user_id: str, current: CurrentPeriods = NO_PERIODS) -> StoredPlayer:
@@ -85,8 +93,7 @@ def _stored(
     user_id: str, current: CurrentPeriods, row: Sequence[Any], streaks: Mapping[StreakKey, Streak]
 ) -> StoredPlayer:
     if current.of_lifetime:
-        time_zones, *arrays = row
-        return StoredPlayer(_zones_or_none(time_zones), _view(filled(arrays))._replace(streaks=streaks))
+        return StoredPlayer(row[0], _view(filled(row[1:]), streaks))
     time_zones, zone_times, ever, attributes, *selections = row[:7]
     time_zone, *zone_names = time_zones or (None,)
     zones = zones_of(time_zone, zone_times, zone_names)
@@ -107,7 +114,7 @@ def _stored(
         selected=selected_of(periods, user_id, zones, selections),
         streaks=streaks,
     )
-    return StoredPlayer(_zones_or_none(time_zones), view)
+    return StoredPlayer(time_zones, view)
 
 
 class _Parameters:
@@ -133,14 +140,6 @@ class _Parameters:
 
 
 _parameters = _Parameters()
-
-
-def _zones_or_none(time_zones: Sequence[str] | None) -> Sequence[str] | None:
-    """Return the names of a player's zones, from the stored time zone and the zones named."""
-    if time_zones is None:
-        return None
-    time_zone, *named = time_zones
-    return named or [zone for _, zone in zones_of(time_zone, None, None)]
 
 
 def tally_ranges(current: CurrentPeriods) -> tuple[str, str, str]:
@@ -185,11 +184,11 @@ def completion_ranges(current: CurrentPeriods) -> tuple[str, str]:
     return int_array([each.first for each in ranges]), int_array([each.last for each in ranges])
 
 
-def _view(columns: Sequence[Sequence[Any]]) -> PlayerView:
+def _view(columns: Sequence[Sequence[Any]], streaks: Mapping[StreakKey, Streak]) -> PlayerView:
     """Return a player's lifetime view from the columns of tallies (7), assignments (6) and completions (the rest)."""
     completions, occurrences = completions_of(*columns[13:])
     assignments = assignments_of(*columns[7:12], baselines=columns[12])
-    return PlayerView(tallies_of(*columns[:7]), assignments, completions, occurrences=occurrences)
+    return PlayerView(tallies_of(*columns[:7]), assignments, completions, occurrences=occurrences, streaks=streaks)
 
 
 def assignments_of(
