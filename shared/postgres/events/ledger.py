@@ -17,6 +17,7 @@ from shared.postgres.execution import Execution
 from shared.postgres.statements import bytes_array, int_array, nullable_int_array, statement, text_array
 
 _INSERT = statement("insert_events_seen")
+_INSERT_ONE = statement("insert_event_seen")
 _INSERT_NEW = statement("insert_new_events")
 _FIRST_DAY = statement("first_ledger_day")
 _ERASED = statement("erased_players")
@@ -88,6 +89,8 @@ def insert_unseen(
     inside `raising_seen_before`.
     """
     keys = sorted(keys)
+    if len(keys) == 1 and content is None and not connection.on_citus:
+        return Insertion(connection, _INSERT_ONE.defer(connection, *keys[0]))
     kept = [content[key] for key in keys] if content is not None else []
     # On one server a duplicate would leave an error in its log.
     insert = _INSERT_NEW if expect_unseen and connection.on_citus else _INSERT

@@ -17,6 +17,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 
 _MERGE = statement("merge_tallies")
+_MERGE_ONE = statement("merge_tally")
 _LOCK = statement("lock_tally")
 _SOURCES = {source.value: source for source in Source}
 STATS_CACHED_MAX = 4_096
@@ -129,6 +130,10 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally]) -> list[Mer
     """Add these tallies to the stored ones, and return them. The rows stay locked until the transaction ends."""
     if not tallies:
         return []
+    if len(tallies) == 1:
+        # Of a lone event.
+        ((key, tally),) = tallies.items()
+        return [_merge_one(connection, key, tally)]
     keys = sorted(tallies)
     values = [tallies[key] for key in keys]
     user_ids, stats, schedules, period_starts = zip(*keys, strict=True)
@@ -144,6 +149,30 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally]) -> list[Mer
     )
     # Rows are not converted further: of a thousand, hardly any completes a goal.
     return list(map(_merged_tally, rows))
+
+
+def _merge_one(connection: Connection, key: TallyKey, tally: Tally) -> MergedTally:
+    user_id, (source, code), schedule, period_start = key
+    row = _MERGE_ONE.only_row(
+        connection,
+        user_id,
+        source,
+        code,
+        schedule,
+        period_start,
+        tally.sum,
+        tally.events,
+        tally.latest,
+        tally.latest_time,
+        tally.highest,
+        _day_set(tally.days),
+        len(tally.days),
+        tally.sum_time,
+        tally.events_time,
+        tally.highest_time,
+        tally.lowest_opening,
+    )
+    return MergedTally(user_id, source, code, schedule, period_start, *row)
 
 
 def lock(connection: Connection, user_id: str, stat: Stat) -> None:
@@ -174,7 +203,7 @@ def _columns(tallies: Sequence[Tally]) -> list[str]:
         _numbers([tally.latest for tally in shared]),
         _numbers([tally.latest_time for tally in shared]),
         _numbers([tally.highest for tally in shared]),
-        [_day_set(tally.days) if tally.days else _NO_DAYS for tally in shared],
+        [f'"{_day_set(tally.days)}"' if tally.days else _NO_DAYS for tally in shared],
         [str(len(tally.days)) for tally in shared],
         _numbers([tally.sum_time for tally in shared]),
         _numbers([tally.events_time for tally in shared]),
@@ -200,4 +229,4 @@ def _openings(tallies: Sequence[Tally]) -> list[int | None]:
 
 
 def _day_set(days: Iterable[Day]) -> str:
-    return '"{' + ",".join([f"[{day},{day + 1})" for day in days]) + '}"'
+    return "{" + ",".join([f"[{day},{day + 1})" for day in days]) + "}"

@@ -86,6 +86,62 @@ RETURNING
     upper(days) - 1,
     CASE WHEN day_count > prev_day_count THEN prev_days::text END AS prev_days;
 
+-- name: merge_tally
+-- Do what merge_tallies does for one tally, and do not return its key: in three quarters of the time.
+-- $1 user_id, $2 source, $3 stat_code, $4 schedule, $5 period_start, $6 sum, $7 events, $8 latest, $9 latest_time,
+-- $10 highest, $11 days, $12 day_count, $13 sum_time, $14 events_time, $15 highest_time, $16 lowest_opening
+INSERT INTO tally AS stored (
+    user_id, source, stat_code, schedule, period_start,
+    sum, events, latest, latest_time, highest, days, day_count, sum_time, events_time, highest_time, lowest_opening
+)
+VALUES (
+    $1, $2, $3, $4, instant($5),
+    $6, $7, $8, instant($9), $10, $11, $12, instant($13), instant($14), instant($15), $16
+)
+ON CONFLICT (user_id, schedule, period_start, source, stat_code) DO UPDATE SET
+    prev_sum = stored.sum,
+    prev_events = stored.events,
+    prev_highest = stored.highest,
+    prev_day_count = stored.day_count,
+    prev_days = stored.days,
+    sum = CASE
+        -- Saturates at 2^62 without an intermediate result beyond a bigint.
+        WHEN stored.lowest_opening IS NULL AND excluded.lowest_opening IS NULL
+            THEN least(stored.sum, 4611686018427387904 - excluded.sum) + excluded.sum
+        ELSE greatest(stored.highest, excluded.highest) - least(stored.lowest_opening, excluded.lowest_opening)
+    END,
+    events = stored.events + excluded.events,
+    latest = CASE
+        WHEN excluded.latest IS NULL THEN stored.latest
+        WHEN stored.latest IS NULL OR (excluded.latest_time, excluded.latest) > (stored.latest_time, stored.latest)
+            THEN excluded.latest
+        ELSE stored.latest
+    END,
+    latest_time = greatest(stored.latest_time, excluded.latest_time),
+    highest = greatest(stored.highest, excluded.highest),
+    days = CASE WHEN excluded.day_count = 0 THEN stored.days ELSE stored.days + excluded.days END,
+    day_count = CASE
+        WHEN excluded.day_count = 0 THEN stored.day_count
+        ELSE (
+            SELECT sum(upper(stretch) - lower(stretch))
+            FROM unnest(stored.days + excluded.days) AS stretch
+        )
+    END,
+    sum_time = greatest(stored.sum_time, excluded.sum_time),
+    events_time = greatest(stored.events_time, excluded.events_time),
+    highest_time = CASE
+        WHEN stored.highest IS NULL OR excluded.highest > stored.highest THEN excluded.highest_time
+        WHEN excluded.highest = stored.highest THEN least(stored.highest_time, excluded.highest_time)
+        ELSE stored.highest_time
+    END,
+    lowest_opening = least(stored.lowest_opening, excluded.lowest_opening)
+RETURNING
+    prev_sum, prev_events, prev_highest, prev_day_count,
+    sum, events, highest, day_count,
+    microseconds(sum_time), microseconds(events_time), microseconds(highest_time),
+    upper(days) - 1,
+    CASE WHEN day_count > prev_day_count THEN prev_days::text END AS prev_days;
+
 -- name: lock_tally
 -- Lock a player's lifetime tally of a stat until the transaction ends, and store an empty one if there is none. Nearly always
 -- there is one: then the inner statement locks it, and the outer one does not begin to check a row. If another transaction
