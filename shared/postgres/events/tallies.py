@@ -131,7 +131,7 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally]) -> list[Mer
     if not tallies:
         return []
     if len(tallies) == 1:
-        # Of a lone event.
+        # A lone event nearly always adds to one tally.
         ((key, tally),) = tallies.items()
         return [_merge_one(connection, key, tally)]
     keys = sorted(tallies)
