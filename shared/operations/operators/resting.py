@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-REST_FACTOR = 4.0
-"""Seconds of rest for a second of work: one connection keeps a fifth of a core busy."""
-REST_MAX_S = 0.5
-"""The longest rest: a step that took long was waiting itself."""
+REST_FACTOR = 9.0
+"""Seconds of rest for a second of work: one connection keeps a tenth of a core busy."""
+REST_MAX_S = 0.1
+"""The longest rest. A step that takes longer waits for others most of the time."""
 
 
 def rest_after(started: float) -> float:
