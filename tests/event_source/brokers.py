@@ -16,9 +16,9 @@ from confluent_kafka.cimpl import NewTopic
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.client import JetStreamContext
 
+from devstack.kafka import EmbeddedKafka
 from devstack.nats import EmbeddedNats
 from devstack.server import EmbeddedServer
-from tests.event_source.kafka_server import EmbeddedKafka
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from devstack.kafka import EmbeddedKafka, missing
 from devstack.nats import SETTING, EmbeddedNats, nats_server
 from tests.event_source.brokers import BrokerUnderTest, KafkaUnderTest, NatsUnderTest
-from tests.event_source.kafka_server import EmbeddedKafka, missing
 
 
 @pytest.fixture(scope="session")

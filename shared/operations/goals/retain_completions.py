@@ -20,6 +20,7 @@ from shared.domain.schedules import LIFETIME, MONTHLY
 from shared.operations.player_ranges import PlayerRanges, Visited
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.distribution.placement import refuse_where_distributed
 from shared.postgres.goals import completion_retention
 from shared.postgres.statistics.challenge_reports import LAST_USER_ID
 
@@ -65,7 +66,7 @@ class CompletionRetention:
     def one_pass(self, catalogue: Catalogue, now: Instant) -> int:
         """Carry completions of all players forward, and return how many.
 
-        Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
+        Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and `RefusedWhereDistributed` on a cluster.
         """
         if all(goal.schedule == LIFETIME for goal in catalogue.goals.values()):
             return 0
@@ -74,6 +75,7 @@ class CompletionRetention:
             # The steps have transactions of their own. This one reads no table, so not even a migration waits for it.
             if not completion_retention.lock(holder):
                 return 0
+            refuse_where_distributed(holder, "COMPLETION_RETENTION_D")
             first_open = self._database.autocommit(
                 completion_retention.first_open_period, time.monotonic() + STEP_TIMEOUT_S
             )

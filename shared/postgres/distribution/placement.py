@@ -69,6 +69,16 @@ def is_distributed(connection: Connection) -> bool:
     return connection.on_citus and bool(placements(connection))
 
 
+class RefusedWhereDistributed(Exception):
+    """A setting demands work that is not possible where tables are distributed; the message names it."""
+
+
+def refuse_where_distributed(connection: Connection, setting: str) -> None:
+    """Raise `RefusedWhereDistributed` if tables are distributed. `setting` demands the work, and 0 withdraws it."""
+    if is_distributed(connection):
+        raise RefusedWhereDistributed(f"{setting} must be 0 where tables are distributed: docs/citus.md")
+
+
 def tables(connection: Connection) -> dict[str, bool]:
     """Return the tables by name, and whether they have a column `user_id`."""
     return dict(_TABLES.rows(connection))

@@ -1,4 +1,4 @@
-"""A real Kafka of one node, in KRaft mode, started from a folder of jars."""
+"""An embedded Kafka of one node, in KRaft mode, for those who have its jars: no wheel contains them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from devstack.errors import StartFailed
 from devstack.ports import LOOPBACK, free_port
 from devstack.process import Child
 from devstack.server import ENVIRONMENT, EmbeddedServer
@@ -40,8 +41,10 @@ class EmbeddedKafka(EmbeddedServer):
     def __init__(self, directory: Path, *, port: int = 0) -> None:
         super().__init__(directory, port)
         self._controller_port = free_port()
+        problem = missing()
         java = shutil.which("java")
-        assert java is not None
+        if problem is not None or java is None:
+            raise StartFailed(problem)
         self._java = [java, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{os.environ[SETTING]}/*"]
 
     def _child_on(self, port: int) -> Child:
