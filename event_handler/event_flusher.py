@@ -33,7 +33,7 @@ class EventFlusher:
         queue_clock: Clock = system_clock,
         events_carry_present: bool = False,
     ) -> None:
-        """Without `scores` no Redis is told. With `keep_content` the ledger keeps the events for audit.
+        """Without `scores` nothing is written to Redis. With `keep_content` the ledger keeps the events for audit.
 
         `routes` name the providers of rewards that are claimed automatically, at the time of `queue_clock`.
         `events_carry_present` is for the development clock, see `Flush`.

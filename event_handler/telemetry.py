@@ -63,7 +63,7 @@ class EventTelemetry:
             self._splits.inc(times)
 
     def count(self, outcomes: Iterable[Outcome]) -> None:
-        """Count the verdicts that callers are told."""
+        """Count the verdicts that are returned to callers."""
         # For a call with one event, a `Counter` would take longer than counting does.
         numbers: dict[Verdict, int] = {}
         for outcome in outcomes:

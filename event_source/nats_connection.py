@@ -51,7 +51,8 @@ class NatsAddress:
     subject: str | None = None
     """Only messages with subjects that match; None: all of the stream."""
     credentials: Path | None = None
-    authorities: Path | None = None
+    ca_file: Path | None = None
+    """PEM file with the certificates that the server's must be signed by; None: those of the system."""
 
 
 class NatsConnection:
@@ -94,8 +95,8 @@ class NatsConnection:
         options: dict[str, Any] = {}
         if address.credentials is not None:
             options["user_credentials"] = str(address.credentials)
-        if address.authorities is not None:
-            options["tls"] = ssl.create_default_context(cafile=str(address.authorities))
+        if address.ca_file is not None:
+            options["tls"] = ssl.create_default_context(cafile=str(address.ca_file))
         return await nats.connect(
             address.url.split(","),
             name="event_source",

@@ -65,7 +65,7 @@ def _nats(settings: EventSourceSettings) -> Broker:
             consumer=nats.consumer,
             dead_letters=settings.reading.dead_letters,
             credentials=nats.credentials,
-            authorities=nats.ca,
+            ca_file=nats.ca,
         )
     )
 

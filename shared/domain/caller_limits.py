@@ -69,7 +69,7 @@ class Bucket:
 
 
 WAIT_MIN_S = 0.001
-"""Least delay in seconds that a caller is told."""
+"""Least delay in seconds that `RetryInfo` has for a caller."""
 
 
 def capacity(rate: float) -> float:

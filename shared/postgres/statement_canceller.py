@@ -33,7 +33,7 @@ class StatementCanceller:
     """The thread that cancels abandoned statements."""
 
     def __init__(self, give_back: Callable[[Connection], None], settled: Callable[[bool], None]) -> None:
-        """`give_back` returns a connection to the pool; `settled` is told whether the connection could be kept."""
+        """`give_back` returns a connection to the pool; `settled` is called with True if it could be kept."""
         self._give_back = give_back
         self._settled = settled
         self._abandoned: SimpleQueue[tuple[Connection, float] | None] = SimpleQueue()
