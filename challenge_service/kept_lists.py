@@ -25,7 +25,7 @@ LOOKS_MAX = 8_192
 many counts, of about a hundred bytes each."""
 
 _ENTRY_BYTES = 1_024
-"""About what an entry takes beside its response and the values in its key."""
+"""About what an entry takes in addition to its response and the values in its key."""
 
 
 class KeptLists:

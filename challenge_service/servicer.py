@@ -198,7 +198,7 @@ class ChallengeServicer(SelectionServicer):
 def _kept_by(
     request: rpc.ListChallengesRequest, shown: CurrentPeriods, light: bool, challenge_ids: Sequence[str]
 ) -> Hashable:
-    """Return what decides a list beside the player's stored values; None for a list that is not kept."""
+    """Return what decides a list in addition to the player's stored values; None for a list that is not kept."""
     if request.page_size or request.page_token or not can_be_known(shown):
         return None
     # Pools draw other goals for another player with the same values.

@@ -1,4 +1,4 @@
-"""Makes the dashboards for Grafana beside this file: `make dashboards`.
+"""Makes the dashboards for Grafana, next to this file: `make dashboards`.
 
 `deploy/grafana/panels.py` has the panels; everything else is the same for all. `$job` is the variable that limits a
 dashboard to some processes.

@@ -10,7 +10,7 @@ PROBLEMS_MAX = 100
 """Maximum number of problems that are reported one by one; the others are only counted."""
 PROBLEMS_COUNTED_MAX = 10_000
 """Maximum number of problems that are counted. Whoever has more has named a wrong file, and looking further would cost
-a service, which loads its catalogue beside its calls, seconds of CPU."""
+a service, which loads its catalogue while it serves calls, seconds of CPU."""
 
 
 class Problem(NamedTuple):

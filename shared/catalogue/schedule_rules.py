@@ -33,7 +33,7 @@ _UNITS_OF_KEYS = {
 }
 _SHORTEST_DAYS = {Every.DAY: 1, Every.WEEK: 7, Every.MONTH: 28, Every.YEAR: 365}
 _CLAIM_PERIODS_MAX = PAST_PERIODS_MAX - 1
-"""The period that ended last is claimable beside those that ended within the claim grace."""
+"""The period that ended last is claimable in addition to those that ended within the claim grace."""
 _PLAYER_CLAIM_PERIODS_MAX = 30
 """The same in each player's own zone, in which changes of the zone gain one period in fourteen, and one more."""
 

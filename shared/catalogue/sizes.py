@@ -6,7 +6,7 @@ gRPC clients refuse responses of more than 4 MiB by default. A challenge above t
 from __future__ import annotations
 
 CHALLENGE_BYTES_MAX = 7 * 1024 * 1024 // 2
-"""Maximum size in bytes of a challenge in a response: 3.5 MiB. The rest of the 4 MiB is left to fields beside it, and
+"""Maximum size in bytes of a challenge in a response: 3.5 MiB. The rest of the 4 MiB is left to other fields, and
 to clients that count headers."""
 
 _GOAL_BYTES = 160
@@ -14,9 +14,9 @@ _GOAL_BYTES = 160
 _SEASON_ID_BYTES = 520
 """Allowance in bytes for the id of the season that a goal's schedule may belong to."""
 _REWARD_BYTES = 8
-"""Allowance in bytes for the numbers of one of several rewards, beside its texts."""
+"""Allowance in bytes for the numbers of one of several rewards, without its texts."""
 _TIER_BYTES = 40
-"""Allowance in bytes for the numbers of a tier and of its first reward, beside their texts, and for its state."""
+"""Allowance in bytes for the numbers of a tier and of its first reward, without their texts, and for its state."""
 _TEXT_BYTES = 4
 """Allowance in bytes for the tag and length of a text."""
 

@@ -1,7 +1,8 @@
 """Derived stats: the events of a stat that have certain attributes, and aspects of events.
 
-A derived stat has tallies of its own, which the event moves beside those of the stat that it names. Only the catalogue
-names derived stats, no event does. Which ones an event moves depends on the event alone, so order does not matter.
+A derived stat has tallies of its own, which the event moves in addition to those of the stat that it names. Only the
+catalogue names derived stats, no event does. Which ones an event moves depends on the event alone, so order does not
+matter.
 """
 
 from __future__ import annotations

@@ -187,7 +187,7 @@ class Goal:
     streak: StreakRule | None = None
     """Which days do not end a streak; exactly for `STREAK`."""
     further_rewards: tuple[Reward, ...] = ()
-    """The rewards beside `reward`, in the order of their numbers from 2, up to `REWARDS_MAX`."""
+    """The rewards in addition to `reward`, in the order of their numbers from 2, up to `REWARDS_MAX`."""
     tiers: tuple[Tier, ...] = ()
     """Up to `TIERS_MAX` steps, each with rewards and points of its own; `reward` is then the first of the first tier,
     `target` that of the last tier, and `repeat` 1."""

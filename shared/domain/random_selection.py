@@ -52,7 +52,7 @@ class Draw(NamedTuple):
     """The number of goals that could be drawn. With those left out they are all goals of the challenge."""
     left_out: Mapping[LeftOut, int]
     free_places: int | None = None
-    """The number of goals that could be active beside those that stay active; None without a limit."""
+    """The number of goals that could be active in addition to those that stay active; None without a limit."""
 
     @property
     def empty_reason(self) -> LeftOut | None:

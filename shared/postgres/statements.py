@@ -1,4 +1,4 @@
-"""The SQL of the system: named statements from `.sql` files, each beside the module that executes them.
+"""The SQL of the system: named statements from `.sql` files, each next to the module that executes them.
 
 A file holds statements, each under a line `-- name: its_name` and a comment that states its purpose and names its
 parameters. Parameters are Postgres' own (`$1`), so a statement can be pasted into psql behind PREPARE.

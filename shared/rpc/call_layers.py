@@ -196,7 +196,7 @@ def _requests(
                 hold_back(stream.call.caller, request)
             yield request
     except grpc.RpcError as gone:
-        # gRPC keeps the error beside the call, and its traceback refers back to the call. With that cycle the call
+        # gRPC keeps the error with the call, and its traceback refers back to the call. With that cycle the call
         # would live until the next garbage collection, and count against the streams that its connection may open.
         gone.__traceback__ = None
         raise ConnectionAbortedError("the caller disconnected") from None

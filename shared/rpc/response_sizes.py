@@ -15,7 +15,7 @@ from shared.rpc.goal_encoding import definition
 
 RESPONSE_BYTES_MAX = 7 * 1024 * 1024 // 2
 """Maximum size in bytes of a response that can be divided or shortened: 3.5 MiB. The rest of the 4 MiB that clients
-accept by default is left to the fields beside the goals, and to clients that count headers."""
+accept by default is left to other fields than the goals, and to clients that count headers."""
 
 _FRAMING_BYTES_MAX = 6
 """Maximum size in bytes of a message's tag and length in a response."""
@@ -23,7 +23,7 @@ _PLAYER_BYTES_MAX = 89
 """Maximum size in bytes of a goal's fields for a player: three times (48), the progress (11), six numbers (18), and the
 current streak or the lowest value (12)."""
 _TIERS_FRAMING_BYTES_MAX = 4
-"""The same of the states of tiers, beside one for each."""
+"""The same of the states of tiers, in addition to one for each."""
 _REWARDS_BYTES_MAX = 6 + REWARDS_MAX
 """The same of the numbers of claimed and of withheld rewards, for a goal with several or with such."""
 _CLAIM_BYTES_MAX = 226

@@ -67,7 +67,7 @@ class Server:
         callers: Callers | None = None,
         reflection: bool = True,
     ) -> None:
-        """Run up to `threads` calls at once, beside up to `streams` open streams.
+        """Run up to `threads` calls at once, in addition to up to `streams` open streams.
 
         With `credentials` the port speaks TLS. With `callers`, callers are authenticated, authorized and held to their
         limits before their request is received; those of health checks never are. With a `development` clock calls may

@@ -122,7 +122,7 @@ class RankingRefresh:
                 return False
 
     def _analyze(self) -> None:
-        """Update the planner's statistics after a sweep, unless that takes long, as beside a vacuum of the table."""
+        """Update the planner's statistics after a sweep, unless that takes long, as during a vacuum of the table."""
         # In the step, it would hold up all rankings and erasures, and a sweep would not be complete before a vacuum is.
         with suppress(DeadlineExceeded, Overloaded):
             self._database.autocommit(ranking_refresh.analyze, time.monotonic() + STEP_TIMEOUT_S)

@@ -81,7 +81,7 @@ def store_unnamed(
 ) -> None:
     """Store a locked selection that a call without a request id has changed, by the next round trip.
 
-    `call` is the call's random number. The 4 latest are kept, beside the requests that have an id.
+    `call` is the call's random number. The 4 latest are kept, in addition to the requests that have an id.
     """
     _STORE_UNNAMED.defer(connection, *key, _goal_array(goal_ids), rerolls, call)
 

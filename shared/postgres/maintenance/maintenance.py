@@ -1,4 +1,4 @@
-"""Database maintenance beside running services: a session without the limits of calls, and its steps."""
+"""Database maintenance while services run: a session without the limits of calls, and its steps."""
 
 from __future__ import annotations
 
