@@ -19,6 +19,21 @@ SELECT user_id, NULL, initialize_time, NULL, NULL, NULL, NULL, NULL
 FROM player
 WHERE user_id = ANY ($1::text[]);
 
+-- name: read_assignments_of_pairs
+-- The part of read_choices that is in assignments, pair by pair. A cluster fetches all of both sides of an outer join before it
+-- joins them, but looks for pairs like these on the nodes.
+-- $1 user_ids, $2 goal_ids
+SELECT
+    assignment.user_id, assignment.goal_id,
+    active, active_since, frozen_progress, microseconds(frozen_period_start), baseline
+FROM unnest($1::text[], $2::text[]) AS crossed (user_id, goal_id)
+JOIN assignment ON assignment.user_id = crossed.user_id AND assignment.goal_id = crossed.goal_id;
+
+-- name: read_initialize_times
+-- Return when these players were initialized.
+-- $1 user_ids
+SELECT user_id, initialize_time FROM player WHERE user_id = ANY ($1::text[]);
+
 -- name: store_assignment
 -- Store a player's choice for a goal. A null active_since keeps the stored one.
 -- $1 user_id, $2 goal_id, $3 active, $4 active_since, $5 frozen_progress, $6 frozen_period_start, $7 baseline,
