@@ -1,4 +1,4 @@
-"""What players have chosen is read alike on one node and on a cluster."""
+"""Choices of players are read alike on one node and on a cluster."""
 
 from __future__ import annotations
 
