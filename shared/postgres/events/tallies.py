@@ -130,8 +130,8 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally]) -> list[Mer
     """Add these tallies to the stored ones, and return them. The rows stay locked until the transaction ends."""
     if not tallies:
         return []
-    if len(tallies) == 1:
-        # A lone event nearly always adds to one tally.
+    if len(tallies) == 1 and not connection.on_citus:
+        # A lone event nearly always adds to one tally. A cluster refuses the statement's subquery.
         ((key, tally),) = tallies.items()
         return [_merge_one(connection, key, tally)]
     keys = sorted(tallies)
