@@ -14,7 +14,7 @@ from admin.leaderboard_access import (
     print_waiting_changes,
     rankings_details,
 )
-from admin.opening import deadline, load_catalogue, noted, open_cache_if_set, open_database, read, stop
+from admin.opening import cache_problem, deadline, load_catalogue, noted, open_cache_if_set, open_database, read, stop
 from admin.terminal import over_text, period_text, say, say_error, time_text
 from admin.terminal import show as show_table
 from shared.domain.catalogue import Catalogue
@@ -47,7 +47,7 @@ def list_rankings(finals: int) -> None:
     names = ("leaderboard", "over", "period", "until", "players", "in Redis", "read from", "as of")
     with open_database("boards") as database, open_cache_if_set() as cache:
         rankings = read(database, lambda connection: overview.rankings(connection, finals))
-        usable = cache is not None and cache.probe() is None
+        usable = cache is not None and cache_problem(cache) is None
         access = leaderboard_access(database, catalogue, cache) if cache is not None and usable else None
         show_table(names, (_row(ranking, catalogue, database, access) for ranking in rankings))
         if usable:
@@ -97,7 +97,7 @@ def show(board: str, period: Instant | None, top: int) -> None:
     leaderboard = board_of(catalogue, board)
     now = system_clock()
     with open_database("boards") as database, open_cache_if_set() as cache:
-        usable = cache is not None and cache.probe() is None
+        usable = cache is not None and cache_problem(cache) is None
         readers = [leaderboard_access(database, catalogue, cache).boards] if cache is not None and usable else []
         found = Leaderboards(database, readers).top(
             leaderboard, now if period is None else period, 1, top, now, deadline()

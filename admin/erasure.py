@@ -12,7 +12,16 @@ from pathlib import Path
 import click
 
 from admin import arguments
-from admin.opening import agreed_prefix, deadline, erase_list_key, open_cache_if_set, open_database, read, stop
+from admin.opening import (
+    agreed_prefix,
+    cache_problem,
+    deadline,
+    erase_list_key,
+    open_cache_if_set,
+    open_database,
+    read,
+    stop,
+)
 from admin.terminal import say, say_error, time_text
 from shared.cache import clearing
 from shared.cache.errors import CacheRefused, CacheUnavailable
@@ -104,7 +113,7 @@ def _erase(
 def _forget_in_redis(database: Database, user_id: str) -> int | None:
     """Delete the player from rankings in Redis; without Redis have them built again, and return None."""
     with open_cache_if_set() as cache:
-        if cache is not None and cache.probe() is None:
+        if cache is not None and cache_problem(cache) is None:
             identity = read(database, database_identity.read)
             try:
                 return clearing.forget_player(cache, KeySpace(agreed_prefix(identity), identity.key), user_id)

@@ -40,6 +40,9 @@ _T = TypeVar("_T")
 
 DEADLINE_S = 30.0
 _CACHE_CONNECTIONS_MAX = 4
+REDIS_PATIENCE_S = 3.0
+"""Time in seconds for the first connection to Redis: a name to look up and TLS may take longer than calls wait."""
+_PROBE_AGAIN_S = 0.1
 
 
 def deadline() -> float:
@@ -136,10 +139,18 @@ def open_cache() -> Iterator[Cache]:
     with open_cache_if_set() as cache:
         if cache is None:
             stop("REDIS_URL is not set", status=2)
-        problem = cache.probe()
+        problem = cache_problem(cache)
         if problem is not None:
             stop(problem)
         yield cache
+
+
+def cache_problem(cache: Cache) -> str | None:
+    """Return why Redis cannot be used, also after `REDIS_PATIENCE_S`; None if it can."""
+    until = time.monotonic() + REDIS_PATIENCE_S
+    while (problem := cache.probe()) is not None and cache.problem == "unavailable" and time.monotonic() < until:
+        time.sleep(_PROBE_AGAIN_S)
+    return problem
 
 
 @contextmanager

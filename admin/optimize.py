@@ -9,7 +9,7 @@ import click
 
 from admin.arguments import acts, count_option, dry_run
 from admin.leaderboard_access import leaderboard_access
-from admin.opening import database_address, load_catalogue, open_cache_if_set, open_database, stop
+from admin.opening import cache_problem, database_address, load_catalogue, open_cache_if_set, open_database, stop
 from admin.optimize_steps import (
     Steps,
     build_rankings,
@@ -77,7 +77,7 @@ def _noted(session: MaintenanceSession, wanted: Collection[str], acting: Acting)
 
 def _take(steps: Steps, wanted: set[str], players_max: int, session: MaintenanceSession, cache: Cache | None) -> None:
     catalogue = load_catalogue() if "warm_caches" in wanted else None
-    problem = None if cache is None else cache.probe()
+    problem = None if cache is None else cache_problem(cache)
     if "clear_caches" in wanted:
         if cache is None or problem is not None:
             _skip_without_redis(steps, "Redis", problem)

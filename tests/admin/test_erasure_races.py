@@ -20,6 +20,7 @@ from shared.postgres.operators import player_data
 from shared.postgres.operators.player_data import ErasedPlayer
 from tests.admin.site import Site, admin
 from tests.support.databases import connected, opened, soon
+from tests.support.proxy import proxy_to
 from tests.support.services import NOW
 from tests.support.waiting import wait_until
 
@@ -249,6 +250,22 @@ def test_a_refused_erasure_leaves_the_tombstone_of_the_one_before(
         erase(site)
     assert "1 grants may still be delivered" in capsys.readouterr().err
     assert site.rows("SELECT user_id FROM player_tombstone") == ([(PLAYER,)] if erased_before else [])
+
+
+def test_a_redis_that_is_slow_to_connect_is_waited_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch, redis_url: str, capsys: Captured
+) -> None:
+    settle(site)
+    with proxy_to(redis_url) as (proxy, url):
+        monkeypatch.setenv("REDIS_URL", url)
+        proxy.freeze()
+        thawing = threading.Timer(0.5, proxy.thaw)
+        thawing.start()
+        try:
+            assert erase(site) == 0
+        finally:
+            thawing.join()
+    assert json.loads(capsys.readouterr().out)["rankings_in_redis"] is not None
 
 
 def imported(site: Site, name: str = "move") -> int:
