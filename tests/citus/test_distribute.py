@@ -11,11 +11,12 @@ from admin.__main__ import main
 from shared.domain.events import Event
 from shared.domain.goal import Source, Stat
 from shared.operations.database_probe import probe_database
+from shared.postgres.distribution.distribute import distribute
 from shared.postgres.distribution.placement import DISTRIBUTED, placements
 from tests.support.citus import SHARDS, CitusServer
 from tests.support.databases import connected, flushed, opened
 from tests.support.sample_catalogue import sample_catalogue
-from tests.support.services import NOW, rows
+from tests.support.services import ACTING, NOW, rows
 
 PLAYERS = 20
 WINS = Stat(Source.STAT, "wins")
@@ -71,6 +72,16 @@ def stored(url: str) -> list[tuple[object, ...]]:
     for table in ("player", "tally", "completion", "standing", "event_seen"):
         found += rows(url, f"SELECT '{table}', row_to_json(t)::text FROM {table} AS t ORDER BY 2")  # noqa: S608
     return found
+
+
+def test_a_database_that_was_migrated_before_it_had_the_extension_is_distributed(citus_server: CitusServer) -> None:
+    with citus_server.migrated_database(before_extension=True) as url:
+        with connected(url) as connection:
+            distribute(connection, SHARDS, ACTING)
+        with opened(url, pool_size=1) as database:
+            flushed(database, sample_catalogue(), [Event("one", "player", NOW, WINS, delta=3)])
+            assert probe_database(database) is None
+        assert rows(url, "SELECT sum, microseconds(sum_time) FROM tally") == [(3, NOW)]
 
 
 def test_an_outbox_that_is_distributed_by_mistake_is_a_reason_not_to_serve(citus_url: str) -> None:

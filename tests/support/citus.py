@@ -73,18 +73,23 @@ class CitusServer:
             self._drop(name)
 
     @contextmanager
-    def migrated_database(self) -> Iterator[str]:
-        """Create a database that can be distributed, and yield its address; drop it at the end."""
+    def migrated_database(self, *, before_extension: bool = False) -> Iterator[str]:
+        """Create a database that can be distributed, and yield its address; drop it at the end.
+
+        With `before_extension` it was migrated before it had the extension.
+        """
         self._made += 1
         name = f"{self._session}_{self._made}"
-        self._create(name)
+        self._create(name, before_extension=before_extension)
         try:
             yield self.named(name)
         finally:
             self._drop(name)
 
-    def _create(self, name: str) -> None:
+    def _create(self, name: str, *, before_extension: bool = False) -> None:
         self._execute("CREATE DATABASE {}", name)
+        if before_extension:
+            migrate(self.named(name))
         for url in (self.url, *self.workers):
             with psycopg.connect(self.named(name, url), autocommit=True) as node:
                 node.execute("CREATE EXTENSION citus")
@@ -93,7 +98,8 @@ class CitusServer:
             coordinator.execute("SELECT citus_set_coordinator_host(%s, %s)", [here.hostname, here.port])
             for worker in map(urlsplit, self.workers):
                 coordinator.execute("SELECT citus_add_node(%s, %s)", [worker.hostname, worker.port])
-        migrate(self.named(name))
+        if not before_extension:
+            migrate(self.named(name))
 
     def _distributed(self, name: str) -> str:
         self._create(name)

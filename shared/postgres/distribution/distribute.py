@@ -11,6 +11,7 @@ from shared.postgres.operators import operator_audit
 from shared.postgres.statements import statement
 
 _NODES = statement("count_worker_nodes")
+_FUNCTIONS = statement("distribute_functions")
 _FIRST = statement("distribute_first_table")
 _FURTHER = statement("distribute_further_table")
 _FORGET = statement("forget_undistributed_rows")
@@ -60,6 +61,7 @@ def distribute(connection: Connection, shards: int, acting: Acting) -> list[str]
         # All nodes are written one after the other: a transaction that reads and writes on many connections is refused.
         connection.run_script(b"SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
         names = distribution_plan(connection).to_distribute
+        _FUNCTIONS.rows(connection)
         if not names:
             return []
         # Citus distributes no table with triggers. `shared.postgres.goals.completions` does what this one does.

@@ -2,6 +2,18 @@
 -- Return the number of nodes that can hold shards.
 SELECT count(*) FROM pg_dist_node WHERE isactive AND shouldhaveshards;
 
+-- name: distribute_functions
+-- Create on every node the functions that statements call there, unless they are known: those made before the extension are not.
+SELECT create_distributed_function(function.oid::regprocedure)
+FROM pg_proc AS function
+WHERE function.pronamespace = current_schema()::regnamespace
+    AND function.provolatile = 'i'
+    AND NOT EXISTS (SELECT FROM pg_dist_object AS known WHERE known.classid = 'pg_proc'::regclass AND known.objid = function.oid)
+    AND NOT EXISTS (
+        SELECT FROM pg_depend AS member
+        WHERE member.classid = 'pg_proc'::regclass AND member.objid = function.oid AND member.deptype = 'e'
+    );
+
 -- name: distribute_first_table
 -- Distribute a table by player over a number of shards. Its rows move to them.
 -- $1 table, $2 shards
