@@ -32,7 +32,7 @@ from tests.support.naive_events import ZONE_INTERVAL, Completed
 from tests.support.naive_model import Status
 
 CLAIMS = (
-    b"SELECT user_id, goal_id, microseconds(period_start), grant_id FROM completion"
+    b"SELECT user_id, goal_id, microseconds(period_start), grant_id FROM every_completion AS completion"
     b" JOIN reward_outbox USING (user_id, goal_id, period_start, occurrence, claim_number)"
     b" WHERE claim_time IS NOT NULL AND starts_with(user_id, $1)"
 )

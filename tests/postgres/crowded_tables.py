@@ -18,6 +18,11 @@ FILL = [
     " timestamptz 'epoch' FROM generate_series(1, {players}) p, generate_series(1, 2) c",
     "INSERT INTO completion SELECT 'player ' || p, 'goal ' || g, timestamptz 'epoch', 1, NULL, timestamptz 'epoch', 1"
     " FROM generate_series(1, {players}) p, generate_series(1, 3) g",
+    # The lifetime and two months, from another goal on.
+    "INSERT INTO settled_completion SELECT 'player ' || p, start, start, ARRAY['packed'], ARRAY[0], NULL,"
+    " ARRAY[0], ARRAY[0], ARRAY[1], ARRAY['arena'], ARRAY['{{}}'], ARRAY[5], ARRAY[0], NULL"
+    " FROM generate_series(1, {players}) p, generate_series(0, 60, 30) d,"
+    " LATERAL (SELECT timestamptz 'epoch' + d * interval '1 day' AS start) AS month",
     "INSERT INTO standing SELECT 'player ' || p, 'lifetime', timestamptz 'epoch', scope, scope_id,"
     " 1, 1, 1, NULL, NULL, 1"
     " FROM generate_series(1, {players}) p,"

@@ -140,8 +140,8 @@ def test_every_index_serves_a_statement(crowded: Connection) -> None:
     indexes = crowded.execute(
         "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"
         " AND tablename IN ('player', 'tally', 'distinct_value', 'assignment', 'selection', 'completion',"
-        " 'carried_completion', 'started_challenge', 'standing', 'points_adjustment', 'reward_outbox',"
-        " 'reward_queue_mark', 'settled_grant')"
+        " 'settled_completion', 'carried_completion', 'started_challenge', 'standing', 'points_adjustment',"
+        " 'reward_outbox', 'reward_queue_mark', 'settled_grant')"
     ).fetchall()
     by_the_view_of_scores = {"tally_of_period", "standing_of_scope"}
     used = by_the_view_of_scores.union(*SCANS.values(), *SCANS_ACROSS_PLAYERS.values(), ARBITERS.values())
@@ -151,6 +151,7 @@ def test_every_index_serves_a_statement(crowded: Connection) -> None:
 def test_every_statement_on_player_tables_has_a_plan_test() -> None:
     tables = "player tally assignment completion carried_completion started_challenge standing points_adjustment"
     tables += " distinct_value selection event_seen reward_outbox reward_queue_mark reward_claim settled_grant"
+    tables += " every_completion settled_completion"
     of_players = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE) ({tables.replace(' ', '|')})\b")
     on_their_tables = {name for name, statement in statements().items() if of_players.search(statement.text.decode())}
     # The first two insert new keys, the third is rolled back.

@@ -38,6 +38,7 @@ NAMED_OTHERWISE = {
     "operator_audit",
     "player_tombstone",
     "ranking_change",
+    "settled_completion",
     "settled_grant",
     "reward_audit",
     "event_seen",

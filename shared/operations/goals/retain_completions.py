@@ -22,6 +22,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.distribution.placement import refuse_where_distributed
 from shared.postgres.goals import completion_retention
+from shared.postgres.goals import completion_retention, settled_completions
 from shared.postgres.statistics.challenge_reports import LAST_USER_ID
 
 RETAIN_INTERVAL_S = 3_600.0
@@ -29,6 +30,8 @@ PASS_TIMEOUT_S = 24 * 3_600.0
 STEP_TIMEOUT_S = 10.0
 STEP_COMPLETIONS = 1_000
 """Maximum number of completions carried forward in one transaction, and their approximate number in a range."""
+STEP_UNPACKED = 20
+"""Maximum number of players whose completions are unpacked in one transaction."""
 COMPLETIONS_A_SECOND = 5_000
 """Maximum number of completions visited per second, carried forward or not."""
 
@@ -101,7 +104,7 @@ class CompletionRetention:
 
     def _step(self, after: str, *, before: Mapping[str, Instant], month: Instant) -> Visited:
         def work(connection: Connection) -> Visited:
-            end = completion_retention.end_of_range(connection, after, STEP_COMPLETIONS)
+            end = self._unpack(connection, after, max(before.values()))
             keys = completion_retention.lock_old(
                 connection, after, end or LAST_USER_ID, before, month, STEP_COMPLETIONS
             )
@@ -110,6 +113,18 @@ class CompletionRetention:
             return Visited(after if len(keys) == STEP_COMPLETIONS else end, carried)
 
         return self._database.transact(work, time.monotonic() + STEP_TIMEOUT_S)
+
+    def _unpack(self, connection: Connection, after: str, before: Instant) -> str | None:
+        """Unpack what is old enough in a range of players that begins after one, and return the last of them."""
+        ends = [
+            completion_retention.end_of_range(connection, after, STEP_COMPLETIONS),
+            settled_completions.end_of_range(connection, after, STEP_COMPLETIONS),
+        ]
+        end = min((each for each in ends if each is not None), default=None)
+        unpacked = settled_completions.with_old(connection, after, end or LAST_USER_ID, before, STEP_UNPACKED)
+        if unpacked:
+            settled_completions.unpack(connection, unpacked, before)
+        return unpacked[-1] if len(unpacked) == STEP_UNPACKED else end
 
 
 def _periods_before(catalogue: Catalogue, month: Instant) -> dict[str, Instant]:

@@ -28,7 +28,7 @@ from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import tallies
-from shared.postgres.goals import completions, players
+from shared.postgres.goals import completions, players, settled_completions
 from shared.postgres.leaderboards import ranking_refresh
 from shared.postgres.operators import goal_support, operator_audit
 from shared.postgres.operators.goal_support import TakenBack, TakenTally
@@ -166,8 +166,12 @@ class GoalSupport(NamedTuple):
         return Corrected(audit_id, start, sorted(occurrences), [key for key in done if key not in records])
 
     def _read(self, connection: Connection) -> tuple[PlayerView, Instant]:
-        """Lock the tallies that completions of the goal change, and return the player and the start of the period."""
+        """Lock the tallies that completions of the goal change, and return the player and the start of the period.
+
+        Packed completions of the player are unpacked.
+        """
         require_known_player(connection, self.user_id)
+        settled_completions.unpack(connection, [self.user_id])
         for stat in self.catalogue.cascades.locked_with([self.goal]):
             tallies.lock(connection, self.user_id, stat)
         view = players.read(connection, self.user_id, current_periods(self.catalogue, self.acting.time)).view

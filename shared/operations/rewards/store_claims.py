@@ -13,7 +13,7 @@ from shared.domain.grants import Granting
 from shared.domain.player_view import Completion
 from shared.domain.rewards import NumberedReward, open_rewards, rewards_status
 from shared.postgres.connection import Connection
-from shared.postgres.goals import completions
+from shared.postgres.goals import completions, settled_completions
 from shared.postgres.goals.completions import Unclaimed
 from shared.postgres.rewards import outbox
 from shared.postgres.rewards.outbox import Claimed
@@ -41,10 +41,11 @@ def store_claims(
     stored: dict[CompletionKey, tuple[Claim, Claimed]] = {}
     ids = {key: request_id if key in called else None for key in (*called, *automatic)}
     # Some of several rewards may be claimed, so the rest is read.
+    of_several = {key.goal_id for key in ids if not goals[key.goal_id].has_plain_reward}
     locks = {
         key: completions.lock_unclaimed(connection, key, several=True)
         for key in sorted(ids.keys() - locked.keys())
-        if not goals[key.goal_id].has_plain_reward
+        if key.goal_id in of_several
     }
     # Nearly every other claim is the first of its completion. The next number is read only if it was not.
     first = [
@@ -60,6 +61,12 @@ def store_claims(
     if locks:
         connection.execute_deferred()
         found = {key: completions.unclaimed(lock) for key, lock in locks.items()}
+        packed = [key for key in called if key in found and found[key] is None and key.goal_id in of_several]
+        if packed and settled_completions.unpack(connection, {key.user_id for key in packed}):
+            # A reward that the goal has got since they were claimed, for example.
+            again = {key: completions.lock_unclaimed(connection, key, several=True) for key in sorted(packed)}
+            connection.execute_deferred()
+            found |= {key: completions.unclaimed(lock) for key, lock in again.items()}
         locked = {**locked, **{key: unclaimed for key, unclaimed in found.items() if unclaimed is not None}}
     if automatic:
         locked = {key: each for key, each in locked.items() if key in called or each.next_claim_number == 1}

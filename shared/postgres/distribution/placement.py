@@ -21,6 +21,7 @@ DISTRIBUTED = (
     "assignment",
     "selection",
     "completion",
+    "settled_completion",
     "standing",
     "carried_completion",
     "started_challenge",

@@ -14,6 +14,7 @@ from shared.domain.player_view import Completion, CompletionsOfPeriod
 from shared.domain.standings import CompletionRecord
 from shared.postgres.connection import Connection
 from shared.postgres.execution import Execution
+from shared.postgres.goals import settled_completions
 from shared.postgres.statements import filled, int_array, nullable_int_array, nullable_text_array, statement, text_array
 
 _INSERT = statement("insert_completions")
@@ -144,7 +145,8 @@ def _by_period(rows: Iterable[tuple[Any, ...]]) -> CompletionsByPeriod:
 def lock_unclaimed(connection: Connection, key: CompletionKey, *, several: bool = False) -> Execution:
     """Lock a completion unless it is claimed, in the next round trip; `unclaimed` returns it after that.
 
-    With `several`, for a goal with several rewards, it is locked if it is claimed, too.
+    With `several`, for a goal with several rewards, it is locked if it is claimed, too. A packed one is claimed, and
+    not locked.
     """
     return _LOCK_UNCLAIMED.defer(connection, *key, several)
 
@@ -158,9 +160,11 @@ def lock(connection: Connection, key: CompletionKey) -> HeldClaim | None:
     """Lock a completion before one of its grants is settled, because it may have to be released; return its claim.
 
     It is locked until the transaction ends. The claim of a completion that was reopened meanwhile is returned as
-    `reopened`. Return None if there is neither: the completion was carried forward.
+    `reopened`. A packed completion is unpacked. Return None if there is none of them: it was carried forward.
     """
     row = _LOCK.row(connection, *key)
+    if row is None and settled_completions.unpack(connection, [key.user_id]):
+        row = _LOCK.row(connection, *key)
     if row is not None:
         return HeldClaim(row[0], row[1], tuple(row[2]))
     row = _LOCK_REOPENED.row(connection, *key)

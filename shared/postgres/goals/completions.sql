@@ -1,5 +1,6 @@
 -- name: insert_completions
 -- Store completions and return those that this statement stored, so that each is reported once across all handlers.
+-- Whoever packs a completion has locked the player's tallies, as whoever stores one again has in an earlier statement.
 -- Keys must be sorted: their order is the lock order.
 -- $1 user_ids, $2 goal_ids, $3 period_starts, $4 occurrences, $5 complete_times, $6 challenge_ids, $7 tags, $8 points,
 -- $9 active_sinces
@@ -25,6 +26,19 @@ FROM (
         unnest($8::bigint[]) AS points,
         unnest($9::bigint[]) AS active_since
 ) AS fresh
+WHERE (user_id, goal_id, period_start, occurrence) NOT IN (
+    SELECT user_id, goal_id, period_start, coalesce(occurrence, 1)
+    FROM (
+        SELECT
+            user_id, unnest(goal_ids) AS goal_id, unnest(period_starts) AS period_start, unnest(occurrences) AS occurrence
+        FROM settled_completion
+        WHERE user_id = ANY ($1::text[])
+            AND EXISTS (
+                SELECT FROM unnest($3::bigint[]) AS wanted (start)
+                WHERE instant(start) >= from_start AND instant(start) <= to_start
+            )
+    ) AS packed
+)
 ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
 RETURNING user_id, goal_id, period_start, occurrence;
 
@@ -155,8 +169,12 @@ SELECT period_start, goal_id, occurrence, complete_time, claim_time, claimed_rew
 FROM unnest($2::bigint[]) AS wanted (start)
 CROSS JOIN LATERAL (
     SELECT *
-    FROM completion
-    WHERE user_id = $1 AND period_start = instant(start) AND goal_id = ANY ($3::text[])
+    FROM every_completion
+    WHERE user_id = $1
+        AND to_start >= instant(start)
+        AND from_start <= instant(start)
+        AND period_start = instant(start)
+        AND goal_id = ANY ($3::text[])
     OFFSET 0
 ) AS completion;
 
@@ -171,5 +189,10 @@ SELECT
     CASE WHEN max(claimed_rewards) IS NOT NULL THEN array_agg(claimed_rewards) END
 FROM unnest($2::bigint[]) AS wanted (start)
 CROSS JOIN LATERAL (
-    SELECT * FROM completion WHERE user_id = $1 AND period_start = instant(start) OFFSET 0
+    SELECT * FROM every_completion
+    WHERE user_id = $1
+        AND to_start >= instant(start)
+        AND from_start <= instant(start)
+        AND period_start = instant(start)
+    OFFSET 0
 ) AS completion;

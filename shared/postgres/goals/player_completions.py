@@ -27,6 +27,20 @@ def completions_of(goal_ids: Sequence[str], *columns: Sequence[Any]) -> Completi
     return _divided(goal_ids, fields, occurrences)
 
 
+def with_packed(columns: Sequence[Sequence[Any]], packed: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+    """Return the columns of `completions_of` with those of packed completions, which most players do not have."""
+    if not packed[0]:
+        return columns
+    if not columns[0]:
+        return packed
+    # What is left out is None of the claimed rewards, and 1 of the occurrences.
+    length, further = len(columns[0]), len(packed[0])
+    return [
+        [*(column or repeat(left_out, length)), *(more or repeat(left_out, further))] if column or more else ()
+        for column, more, left_out in zip(columns, packed, (None, None, None, None, 1), strict=True)
+    ]
+
+
 def completions_of_periods(current: CurrentPeriods, goal_ids: Sequence[str], *columns: Sequence[Any]) -> Completions:
     """Return the completions of goals' current periods.
 

@@ -21,7 +21,8 @@ CROSS JOIN LATERAL (
 ) AS tally;
 
 -- name: read_goal_completions
--- Return a player's completions of goals in the period that begins at an instant.
+-- Return a player's completions of goals in the period that begins at an instant. Of packed ones these are those of the
+-- lifetime: what belongs to periods that may be current is never packed.
 -- $1 user_id, $2 goal_ids, $3 period_start
 SELECT completion.*
 FROM (SELECT unnest($2::text[]) AS wanted_goal) AS wanted
@@ -33,7 +34,17 @@ CROSS JOIN LATERAL (
     FROM completion
     WHERE user_id = $1 AND period_start = instant($3) AND goal_id = wanted_goal
     OFFSET 0
-) AS completion;
+) AS completion
+UNION ALL
+SELECT goal_id, coalesce(occurrence, 1), complete_time, claim_time, claimed_rewards, period_start
+FROM (
+    SELECT
+        unnest(goal_ids) AS goal_id, unnest(occurrences) AS occurrence, unnest(complete_times) AS complete_time,
+        unnest(claim_times) AS claim_time, unnest(claimed_rewards) AS claimed_rewards, unnest(period_starts) AS period_start
+    FROM settled_completion
+    WHERE user_id = $1 AND to_start = instant($3) AND goal_ids && $2::text[]
+) AS packed
+WHERE goal_id = ANY ($2::text[]);
 
 -- name: read_goal_completions_between
 -- Return a player's completions of goals in periods that begin in a range, which keeps the rest of the key from bounding the
@@ -72,6 +83,11 @@ WHERE EXISTS (
     WHERE user_id = $1
         AND completion.goal_id = required.goal_id
         AND period_start <> timestamptz 'epoch'
+    OFFSET 0
+)
+OR EXISTS (
+    SELECT FROM settled_completion
+    WHERE user_id = $1 AND to_start <> timestamptz 'epoch' AND required.goal_id = ANY (goal_ids)
     OFFSET 0
 )
 OR EXISTS (

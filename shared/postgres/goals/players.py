@@ -16,7 +16,7 @@ from shared.domain.streaks import Streak
 from shared.postgres.connection import Connection
 from shared.postgres.execution import Values
 from shared.postgres.goals import player_streaks
-from shared.postgres.goals.player_completions import completions_of, completions_of_periods, joined
+from shared.postgres.goals.player_completions import completions_of, completions_of_periods, joined, with_packed
 from shared.postgres.goals.player_tallies import period_tallies_of, tallies_of
 from shared.postgres.goals.player_zones import last_zone, zone_columns, zones_of
 from shared.postgres.statements import Statement, filled, int_array, statement, text_array
@@ -99,7 +99,9 @@ def _stored(
     zones = zones_of(time_zone, zone_times, zone_names)
     periods = current.of_player(zones)
     columns = filled(row[7:])
-    completions, occurrences = joined(completions_of(*columns[13:18]), completions_of_periods(periods, *columns[27:]))
+    completions, occurrences = joined(
+        completions_of(*with_packed(columns[13:18], columns[33:])), completions_of_periods(periods, *columns[27:33])
+    )
     view = PlayerView(
         tallies_of(*columns[:7]),
         assignments_of(*columns[7:12], baselines=columns[12]),
@@ -184,9 +186,15 @@ def completion_ranges(current: CurrentPeriods) -> tuple[str, str]:
     return int_array([each.first for each in ranges]), int_array([each.last for each in ranges])
 
 
+<<<<<<< HEAD
 def _view(columns: Sequence[Sequence[Any]], streaks: Mapping[StreakKey, Streak]) -> PlayerView:
     """Return a player's lifetime view from the columns of tallies (7), assignments (6) and completions (the rest)."""
     completions, occurrences = completions_of(*columns[13:])
+=======
+def _view(columns: Sequence[Sequence[Any]]) -> PlayerView:
+    """Return a player's lifetime view from the columns of tallies (7), assignments (6) and completions (5 and 5)."""
+    completions, occurrences = completions_of(*with_packed(columns[13:18], columns[18:]))
+>>>>>>> 47435c3 (Completions can be packed: every read, and what stores or changes completions, knows packed ones)
     assignments = assignments_of(*columns[7:12], baselines=columns[12])
     return PlayerView(tallies_of(*columns[:7]), assignments, completions, occurrences=occurrences, streaks=streaks)
 

@@ -1,6 +1,6 @@
 -- name: read_player
--- Return everything that a player's goals are judged by, in one round trip and one row: four lookups by primary key,
--- each of their columns an array. The first has the player's time zone and all zones that the player has named. Arrays are null where there are no rows; instants are integers. The
+-- Return everything that a player's goals are judged by, in one round trip and one row: five lookups by primary key,
+-- each of their columns an array. The fifth is that of packed completions. The first has the player's time zone and all zones that the player has named. Arrays are null where there are no rows; instants are integers. The
 -- occurrences of completions are null if all of them are 1, and so are the claimed rewards if none has
 -- several, and baselines if there are none.
 -- $1 user_id
@@ -8,7 +8,8 @@ SELECT
     (SELECT time_zone || zone_names FROM player WHERE user_id = $1),
     tallies.*,
     assignments.*,
-    completions.*
+    completions.*,
+    packed.goal_ids, packed.complete_times, packed.claim_times, packed.claimed_rewards, packed.occurrences
 FROM (
     SELECT
         array_agg(source), array_agg(stat_code),
@@ -35,7 +36,8 @@ FROM (
         CASE WHEN max(occurrence) > 1 THEN array_agg(occurrence) END
     FROM completion
     WHERE user_id = $1 AND period_start = timestamptz 'epoch'
-) AS completions;
+) AS completions
+LEFT JOIN settled_completion AS packed ON packed.user_id = $1 AND packed.to_start = timestamptz 'epoch';
 
 -- name: read_player_by_period
 -- Return what read_player does, and the same of the current periods: tallies by the full prefix of their primary key,
@@ -60,6 +62,11 @@ SELECT
             OFFSET 0
         )
         OR EXISTS (
+            SELECT FROM settled_completion
+            WHERE user_id = $1 AND to_start <> timestamptz 'epoch' AND required.goal_id = ANY (goal_ids)
+            OFFSET 0
+        )
+        OR EXISTS (
             SELECT FROM carried_completion
             WHERE user_id = $1 AND carried_completion.goal_id = required.goal_id
             OFFSET 0
@@ -71,7 +78,8 @@ SELECT
     assignments.*,
     completions.*,
     period_tallies.*,
-    period_completions.*
+    period_completions.*,
+    packed.goal_ids, packed.complete_times, packed.claim_times, packed.claimed_rewards, packed.occurrences
 FROM (
     SELECT
         array_agg(source), array_agg(stat_code),
@@ -141,7 +149,8 @@ FROM (
         OFFSET 0
     ) AS selection
     CROSS JOIN unnest(goal_ids) WITH ORDINALITY AS selected (goal_id, place)
-) AS selections;
+) AS selections
+LEFT JOIN settled_completion AS packed ON packed.user_id = $1 AND packed.to_start = timestamptz 'epoch';
 
 -- name: insert_player
 -- Store a new player; return a row exactly when this statement stored it. A player whose events were counted by the days

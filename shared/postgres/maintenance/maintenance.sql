@@ -25,8 +25,8 @@ FROM (
         sum(pg_relation_size(indexrelid)) OVER (ORDER BY pg_relation_size(indexrelid), indexrelid) AS bytes_so_far
     FROM pg_stat_user_indexes
     WHERE schemaname = current_schema()
-        AND relname IN ('player', 'tally', 'assignment', 'completion', 'standing', 'leaderboard_ranking',
-            'leaderboard_bucket')
+        AND relname IN ('player', 'tally', 'assignment', 'completion', 'settled_completion', 'standing',
+            'leaderboard_ranking', 'leaderboard_bucket')
 ) AS candidate
 WHERE bytes_so_far <= pg_size_bytes(current_setting('shared_buffers')) / 2
 ORDER BY bytes_so_far;
@@ -69,4 +69,5 @@ SELECT
     + (SELECT count(tally.*) FROM tally WHERE user_id = ANY ($1::text[]))
     + (SELECT count(assignment.*) FROM assignment WHERE user_id = ANY ($1::text[]))
     + (SELECT count(completion.*) FROM completion WHERE user_id = ANY ($1::text[]))
+    + (SELECT count(settled_completion.*) FROM settled_completion WHERE user_id = ANY ($1::text[]))
     + (SELECT count(standing.*) FROM standing WHERE user_id = ANY ($1::text[]));

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from shared.domain.instant import Instant, Microseconds
 from shared.domain.operator_acts import Acting
 from shared.postgres.connection import Connection
+from shared.postgres.goals import settled_completions
 from shared.postgres.sqlstates import ContentRefused
 from shared.postgres.statements import statement
 
@@ -110,6 +111,7 @@ class Erased(NamedTuple):
 def erase(connection: Connection, player: ErasedPlayer, acting: Acting) -> Erased:
     """Erase a player, and record it in the audit under the pseudonym."""
     user_id, pseudonym, player_hash, key_hash = player
+    settled_completions.unpack(connection, [user_id])
     _FORGET_BOOKMARKS.precede(connection, user_id)
     _FORGET_FINISH_BOOKMARKS.precede(connection, user_id)
     _MARK_IMPORTS.precede(connection, user_id, player_hash, key_hash)

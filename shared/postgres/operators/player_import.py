@@ -12,6 +12,7 @@ from shared.domain.tally import Tally, TallyKey
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies
 from shared.postgres.events.tallies import stat_of, stretches_of
+from shared.postgres.goals import settled_completions
 from shared.postgres.operators.copied_rows import RowEncoder
 from shared.postgres.statements import statement, text_array
 
@@ -75,10 +76,13 @@ def store(
     A row is the columns that it has, as JSON has them.
 
     Tallies are added to those that are there. Completions that are there and were never claimed are claimed if the
-    rows say so, also those of reopened completions. Of other tables, rows that are there stay as they are.
+    rows say so, also those of reopened completions. Of other tables, rows that are there stay as they are. Packed
+    completions of the players are unpacked.
 
     Raise `ClaimUnstored`.
     """
+    players = sorted(known)
+    settled_completions.unpack(connection, players)
     total = 0
     for table, of_table in rows.items():
         _STAGE.rows(connection, table)
@@ -102,12 +106,16 @@ def store(
             _FIND_AS_PLANNED.rows(connection)
             if merged:
                 tallies.merge(connection, merged)
-                _RECOUNT.rows(connection, text_array(sorted(known)))
+                _RECOUNT.rows(connection, text_array(players))
         if stored < len(of_table) and table == "completion":
             _CLAIM_KNOWN.rows(connection)
         if table == "reopened_completion":
+<<<<<<< HEAD
             _RETURN_CLAIMS.rows(connection, text_array(sorted(known)))
         _FIND_AS_PLANNED.rows(connection)
+=======
+            _RETURN_CLAIMS.rows(connection, text_array(players))
+>>>>>>> 47435c3 (Completions can be packed: every read, and what stores or changes completions, knows packed ones)
     return total
 
 

@@ -34,6 +34,18 @@ WITH old AS MATERIALIZED (
                 AND completion.occurrence = outbox.occurrence
         )
         AND NOT EXISTS (
+            SELECT FROM settled_completion AS settled
+            WHERE settled.user_id = outbox.user_id
+                AND settled.to_start >= outbox.period_start
+                AND settled.from_start <= outbox.period_start
+                AND EXISTS (
+                    SELECT FROM unnest(goal_ids, period_starts, occurrences) AS packed (goal_id, period_start, occurrence)
+                    WHERE packed.goal_id = outbox.goal_id
+                        AND packed.period_start = microseconds(outbox.period_start)
+                        AND coalesce(packed.occurrence, 1) = outbox.occurrence
+                )
+        )
+        AND NOT EXISTS (
             SELECT FROM reopened_completion AS reopened
             WHERE reopened.user_id = outbox.user_id
                 AND reopened.goal_id = outbox.goal_id

@@ -102,7 +102,7 @@ RETURNING reward_outbox.grant_id;
 SELECT delivered.grant_id, completion.challenge_id
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::uuid[])
     AS delivered (user_id, goal_id, start, occurrence, grant_id)
-JOIN (SELECT * FROM completion WHERE user_id = ANY ($1::text[])) AS completion
+JOIN (SELECT * FROM every_completion WHERE user_id = ANY ($1::text[])) AS completion
     ON completion.user_id = delivered.user_id
     AND completion.period_start = instant(start)
     AND completion.goal_id = delivered.goal_id

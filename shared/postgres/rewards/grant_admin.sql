@@ -105,7 +105,7 @@ WITH alone AS (
         outbox.grant_id, outbox.user_id, outbox.goal_id, outbox.create_time,
         count(*) OVER (PARTITION BY outbox.user_id, outbox.goal_id) AS grants
     FROM reward_claim AS outbox
-    LEFT JOIN completion
+    LEFT JOIN every_completion AS completion
         ON completion.user_id = outbox.user_id
         AND completion.period_start = outbox.period_start
         AND completion.goal_id = outbox.goal_id
@@ -152,7 +152,7 @@ LIMIT $1::integer;
 -- grants are stored are carried forward. Of claims that are older than the history, grants may have been dropped.
 -- $1 count_max
 SELECT completion.user_id, completion.goal_id, completion.period_start, completion.occurrence
-FROM completion
+FROM every_completion AS completion
 LEFT JOIN reward_claim AS outbox
     ON outbox.user_id = completion.user_id
     AND outbox.period_start = completion.period_start
@@ -163,7 +163,7 @@ WHERE completion.claim_time >= coalesce((SELECT dropped_until FROM grant_history
 UNION
 -- Each of several rewards has a grant.
 SELECT completion.user_id, completion.goal_id, completion.period_start, completion.occurrence
-FROM completion
+FROM every_completion AS completion
 CROSS JOIN generate_series(1, 31) AS reward (number)
 LEFT JOIN reward_claim AS outbox
     ON outbox.user_id = completion.user_id

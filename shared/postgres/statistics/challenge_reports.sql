@@ -21,6 +21,8 @@ SELECT user_id FROM started_challenge WHERE user_id > $1 AND user_id <= $2
 UNION
 SELECT user_id FROM completion WHERE user_id > $1 AND user_id <= $2
 UNION
+SELECT user_id FROM settled_completion WHERE user_id > $1 AND user_id <= $2
+UNION
 SELECT user_id FROM carried_completion WHERE user_id > $1 AND user_id <= $2
 UNION
 SELECT user_id FROM counted_player WHERE user_id > $1 AND user_id <= $2;
@@ -144,7 +146,7 @@ reached AS (
         SELECT user_id, challenge_id, bool_or(claimed) AS claimed
         FROM (
             SELECT challenge_id, user_id, goal_id, claim_time IS NOT NULL AS claimed
-            FROM completion
+            FROM every_completion
             WHERE EXISTS (SELECT FROM repeating) AND user_id = ANY ($1::text[])
             UNION ALL
             SELECT challenge_id, user_id, goal_id, claimed > 0

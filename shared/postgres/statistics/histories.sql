@@ -10,7 +10,7 @@ FROM (
         array_agg(challenge_id), array_agg(to_json(tags)::text), array_agg(points),
         array_agg(microseconds(active_since)),
         array_agg(microseconds(claim_time))
-    FROM completion
+    FROM every_completion
     WHERE user_id = ANY ($1::text[])
 ) AS completions,
 (
@@ -54,6 +54,8 @@ FROM (
 SELECT user_id
 FROM (
     (SELECT DISTINCT user_id FROM completion WHERE user_id > $1 ORDER BY user_id LIMIT $2::integer)
+    UNION
+    (SELECT DISTINCT user_id FROM settled_completion WHERE user_id > $1 ORDER BY user_id LIMIT $2::integer)
     UNION
     (SELECT DISTINCT user_id FROM points_adjustment WHERE user_id > $1 ORDER BY user_id LIMIT $2::integer)
     UNION

@@ -32,7 +32,12 @@ FROM (
     WHERE user_id = $1
 ) AS assignments,
 (
-    SELECT array_agg(goal_id) FROM completion WHERE user_id = $1 AND period_start = timestamptz 'epoch'
+    SELECT array_agg(goal_id)
+    FROM (
+        SELECT goal_id FROM completion WHERE user_id = $1 AND period_start = timestamptz 'epoch'
+        UNION ALL
+        SELECT unnest(goal_ids) FROM settled_completion WHERE user_id = $1 AND to_start = timestamptz 'epoch'
+    ) AS completion
 ) AS completions,
 (
     SELECT

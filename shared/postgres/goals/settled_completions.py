@@ -1,0 +1,103 @@
+"""Packed completions: what was claimed long ago, many completions of a player in one row.
+
+Reads look at both tables. A statement that stores a completion looks whether it is a packed one. Whatever changes or
+deletes stored completions unpacks those of the player before, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+
+import psycopg
+
+from shared.domain.instant import Instant
+from shared.postgres.connection import Connection
+from shared.postgres.statements import int_array, statement, text_array
+
+_LOCK = statement("lock_packing")
+_TRY_LOCK = statement("try_lock_packing")
+_UNPACK = statement("unpack_completions")
+_WITH_OLD = statement("players_with_old_packed")
+_END = statement("end_of_packed")
+_TO_PACK = statement("players_to_pack")
+_LOCK_TALLIES = statement("lock_tallies_of_player")
+_LOCK_CLAIMED = statement("lock_claimed_completions")
+_COUNT_PACKED = statement("count_packed")
+_OPEN_GRANTS = statement("read_open_grants")
+_PACK = statement("pack_completions")
+
+ROW_MAX = 1_024
+"""Completions in a row at most. Further ones of a player's lifetime or month stay rows of their own."""
+REPACKED_FACTOR = 8
+"""A completion is packed again at most about as many times for each time that its row doubles."""
+
+
+class PlayerBusy(Exception):
+    """Another transaction has rows of the player locked. The transaction must be rolled back."""
+
+
+def unpack(connection: Connection, user_ids: Collection[str], before: Instant | None = None) -> int:
+    """Make packed completions of these players rows of their own again, and return how many.
+
+    With `before` only those of periods that begin before it, with others of their months. None of these players'
+    completions are packed until the transaction ends. Call it before the transaction locks rows of the players.
+    """
+    players = text_array(sorted(user_ids))
+    _LOCK.precede(connection, players)
+    return int(_UNPACK.value(connection, players, before))
+
+
+def with_old(connection: Connection, after: str, last: str, before: Instant, count: int) -> list[str]:
+    """Return the first players of a range who have packed completions of periods that begin before an instant.
+
+    At most `count` of them.
+    """
+    return [user_id for (user_id,) in _WITH_OLD.rows(connection, after, last, before, count)]
+
+
+def end_of_range(connection: Connection, after: str, rows: int) -> str | None:
+    """Return the last player of a range of about this many packed rows after a player; None if fewer are left."""
+    row = _END.row(connection, after, rows)
+    return None if row is None else str(row[0])
+
+
+def to_pack(connection: Connection, after: str, last: str, claimed_before: Instant, fewest: int) -> list[str]:
+    """Return the players of a range who have at least `fewest` completions that were claimed before an instant."""
+    return [user_id for (user_id,) in _TO_PACK.rows(connection, after, last, claimed_before, fewest)]
+
+
+def pack(
+    connection: Connection, user_id: str, claimed_before: Instant, before: Mapping[str, Instant], fewest: int = 1
+) -> int:
+    """Pack a player's completions that were claimed before an instant, and return how many.
+
+    They are those of the lifetime, and of periods that begin before an instant by goal: reads of current periods do not
+    look at packed ones. Those with a grant that may still change are left out, and those for which a row has no room.
+    None are packed if they are fewer than `fewest`, or than an eighth of what would be packed again with them.
+    Nothing is waited for. Raise `PlayerBusy`.
+    """
+    if not _TRY_LOCK.value(connection, user_id):
+        raise PlayerBusy
+    goal_ids = sorted(before)
+    past = text_array(goal_ids), int_array([before[goal_id] for goal_id in goal_ids])
+    try:
+        _LOCK_TALLIES.rows(connection, user_id)
+        locked = _LOCK_CLAIMED.rows(connection, user_id, claimed_before, *past)
+    except psycopg.errors.LockNotAvailable as error:
+        raise PlayerBusy from error
+    if not locked:
+        return 0
+    unsettled = {(*key,) for key in _OPEN_GRANTS.rows(connection, user_id)}
+    packed = dict(_COUNT_PACKED.rows(connection, user_id))
+    taken: dict[Instant, list[tuple[str, Instant, int, Instant]]] = defaultdict(list)
+    for goal_id, start, occurrence, month_end in locked:
+        of_month = taken[month_end]
+        if (goal_id, start, occurrence) not in unsettled and packed.get(month_end, 0) + len(of_month) < ROW_MAX:
+            of_month.append((goal_id, start, occurrence, month_end))
+    keys = [key for of_month in taken.values() for key in of_month]
+    again = sum(packed.get(month_end, 0) for month_end, of_month in taken.items() if of_month)
+    if not keys or len(keys) < max(fewest, again // REPACKED_FACTOR):
+        return 0
+    columns = list(zip(*keys, strict=True))
+    return int(_PACK.value(connection, user_id, text_array(columns[0]), *map(int_array, columns[1:])))
