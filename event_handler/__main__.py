@@ -42,6 +42,7 @@ from shared.wiring.development_clock import open_development_clock, present_by_b
 from shared.wiring.leaderboard_duties import open_leaderboard_cache, start_period_maintenance
 from shared.wiring.range_duties import (
     start_claim_retention,
+    start_completion_packing,
     start_completion_retention,
     start_grant_moves,
     start_tally_pruning,
@@ -100,6 +101,8 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
         start_tally_pruning(catalogue.live, database, horizon, clocks, process)
         if retention := settings.events.completion_retention_d * DAY:
             start_completion_retention(catalogue.live, database, retention, clocks, process)
+        if pack_age := settings.events.completion_pack_d * DAY:
+            start_completion_packing(catalogue.live, database, pack_age, clocks, process)
         claims, audits = settings.events.claim_retention_d * DAY, settings.events.audit_retention_d * DAY
         if claims or audits:
             start_claim_retention(database, claims, audits, clocks, process)

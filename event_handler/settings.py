@@ -18,6 +18,8 @@ from shared.runtime.settings_groups import (
 )
 from shared.runtime.tls_settings import TlsSettings
 
+COMPLETION_PACK_MIN_D = 7
+"""Longer than a change of a player's time zone moves a period, and than most grants take."""
 COMPLETION_RETENTION_MIN_D = 400
 """The longest claim grace of a schedule (366 days) and the longest `EVENT_HORIZON_H` (30 days), with days to spare: no
 claim and no accepted event changes anything that was carried forward."""
@@ -26,6 +28,15 @@ claim and no accepted event changes anything that was carried forward."""
 def check_completion_retention(text: str) -> None:
     """Raise ValueError for a number of days that is neither 0 nor long enough."""
     _check_retention(text, "completions", "rewards can be claimed for up to 366 days after a period")
+
+
+def check_completion_pack(text: str) -> None:
+    """Raise ValueError for a number of days that is neither 0 nor long enough."""
+    if text.isdecimal() and 0 < int(text) < COMPLETION_PACK_MIN_D:
+        raise ValueError(
+            f"is {text}, must be 0 (nothing is packed) or at least {COMPLETION_PACK_MIN_D}: "
+            "a period whose completions are packed must be over for every player"
+        )
 
 
 def check_claim_retention(text: str) -> None:
@@ -109,6 +120,18 @@ class EventSettings:
         help=(
             "Days for which completions of past periods are kept, at least 400. Then they are carried forward into one "
             "row per player and goal, by whole months. 0: for ever."
+        ),
+    )
+    completion_pack_d: int = setting(
+        "COMPLETION_PACK_D",
+        default=0,
+        unit="days",
+        minimum=0,
+        maximum=36_500,
+        check=check_completion_pack,
+        help=(
+            "Days after which claimed completions are packed, at least 7: those of a player's lifetime or month in one "
+            "row, a tenth of their size. Set it once all processes run a release that has it. 0: never."
         ),
     )
     claim_retention_d: int = setting(

@@ -1,4 +1,4 @@
--- depends: 0047-audits-of-deleted-grants
+-- depends: 0048-settled-completions
 --
 -- Tells where anything of a player is stored, without reading it: an erasure asks before and after, and a player may have
 -- thousands of rows.

@@ -22,6 +22,8 @@ CHALLENGE_COUNT = "count challenges"
 """Name of the duty that counts players of challenges."""
 RANKING_REFRESH = "refresh ranking"
 """Name of the duty that keeps the rankings in the database up to date."""
+COMPLETION_PACKING = "pack completions"
+"""Name of the duty that packs claimed completions."""
 PERIOD_FINISH = "finish period"
 """Name of the duty that makes rankings of ended periods final."""
 

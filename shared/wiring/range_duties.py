@@ -11,12 +11,13 @@ from shared.operations import player_sweep
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.events.event_horizon import EventHorizon
 from shared.operations.events.prune_tallies import PRUNE_INTERVAL_S, RANGE_TIMEOUT_S, TallyPruning
+from shared.operations.goals.pack_completions import PACK_INTERVAL_S, CompletionPacking
 from shared.operations.goals.retain_completions import RETAIN_INTERVAL_S, STEP_TIMEOUT_S, CompletionRetention
 from shared.operations.rewards.move_grants import MOVE_INTERVAL_S, MOVE_STEP_TIMEOUT_S, GrantMoves
 from shared.operations.rewards.retain_claims import DELETE_INTERVAL_S, DELETE_STEP_TIMEOUT_S, ClaimRetention
 from shared.operations.statistics.challenge_reports import COUNT_INTERVAL_S, ChallengeCount, last_count_time
 from shared.postgres.database import Database
-from shared.postgres.player_sweeps import CHALLENGE_COUNT
+from shared.postgres.player_sweeps import CHALLENGE_COUNT, COMPLETION_PACKING
 from shared.rpc.encoded_catalogue import EncodedCatalogue
 from shared.runtime.clocks import Clocks
 from shared.runtime.process_name import ProcessName
@@ -40,6 +41,25 @@ def start_completion_retention(
     process.duties.start("carry completions forward", RETAIN_INTERVAL_S, one_pass, pass_s=STEP_TIMEOUT_S)
     # Stopped before the duty, which then ends after the current step.
     process.lifecycle.on_stop("retention", stopping.set)
+
+
+def start_completion_packing(
+    live: LiveCatalogue[Catalogue], database: Database, age: Microseconds, clocks: Clocks, process: Process
+) -> None:
+    """Start the duty. While the clocks differ, it does nothing."""
+    stopping = threading.Event()
+    packed = process.telemetry.counter("completions_packed", "Claimed completions packed by COMPLETION_PACK_D.")
+    packing = CompletionPacking(database, age, str(ProcessName()), clocks.earliest, stopping.wait, packed.inc)
+    show_sweep(process, COMPLETION_PACKING, packing.sweep)
+
+    def one_pass() -> None:
+        in_use = live.in_use
+        if in_use is not None and clocks.wait_until_compared() and clocks.agreed:
+            packing.one_pass(in_use.prepared)
+
+    process.duties.start("pack completions", PACK_INTERVAL_S, one_pass, pass_s=player_sweep.STEP_TIMEOUT_S)
+    # Stopped before the duty, which then ends after the current step.
+    process.lifecycle.on_stop("packing", stopping.set)
 
 
 def start_claim_retention(

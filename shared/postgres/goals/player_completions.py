@@ -33,7 +33,7 @@ def with_packed(columns: Sequence[Sequence[Any]], packed: Sequence[Sequence[Any]
         return columns
     if not columns[0]:
         return packed
-    # What is left out is None of the claimed rewards, and 1 of the occurrences.
+    # Claimed rewards are left out if all are None, and occurrences if all are 1.
     length, further = len(columns[0]), len(packed[0])
     return [
         [*(column or repeat(left_out, length)), *(more or repeat(left_out, further))] if column or more else ()

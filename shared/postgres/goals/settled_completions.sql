@@ -1,5 +1,5 @@
 -- name: lock_packing
--- Let nobody else pack or unpack completions of these players until the transaction ends. Keys are locked in their order.
+-- Let no other transaction pack or unpack completions of these players until the transaction ends. Keys are locked in their order.
 -- $1 user_ids
 SELECT count(pg_advisory_xact_lock(1667785070, key))
 FROM (SELECT DISTINCT hashtext(user_id) & 63 AS key FROM unnest($1::text[]) AS player (user_id) ORDER BY key) AS sorted;
@@ -65,7 +65,7 @@ LIMIT $4::integer;
 SELECT user_id FROM settled_completion WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer LIMIT 1;
 
 -- name: players_to_pack
--- Return the players of a range who have at least so many completions that were claimed before an instant.
+-- Return the players of a range who have at least a number of completions that were claimed before an instant.
 -- $1 after_user_id, $2 last_user_id, $3 claimed_before, $4 count_min
 SELECT user_id
 FROM completion
