@@ -20,6 +20,7 @@ from bench.population import ORIGINALS, Habits, copied_id, filling, multiply, st
 from bench.services import EVENT_HANDLER
 from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, SATURATION
 from bench.tables.board_upkeep import BOARDS, opened_boards
+from bench.tables.packed import add_packed
 from bench.workplace import Ground, Workplace, calls_for
 from bench.written_log import Written, compress_wal, write
 from shared.cache.cache_telemetry import report
@@ -77,11 +78,11 @@ def measure_capacity(place: Workplace) -> Table:
         postgres_cpu_us=postgres_cpu_us,
         score_bytes=_add_scores(place, table, ground),
     )
-    game = Game()
     table.grid = [
-        {"million players": millions, **_columns(asdict(needed(millions * 1e6, measured, game)))}
+        {"million players": millions, **_columns(asdict(needed(millions * 1e6, measured, Game())))}
         for millions in MILLIONS
     ]
+    add_packed(place, table, ground, terms.complete_players, relations)
     return table
 
 
@@ -200,15 +201,14 @@ def _middle(turns: Sequence[Written]) -> Written:
 
 def _add_cpu(place: Workplace, table: Table, ground: Ground, events: Iterator[Event]) -> tuple[float, float]:
     """Add the CPU of an event in the service and in Postgres, and whether every event is in the ledger."""
-    stretch = place.terms.stretch
     before = _count(ground)
     with place.service(EVENT_HANDLER, ground) as handler:
         requests = (
             rpc.ReportEventsRequest(events=map(message, islice(events, BATCH))).SerializeToString()
-            for _ in range(calls_for(stretch, RATE_MAX / BATCH))
+            for _ in range(calls_for(place.terms.stretch, RATE_MAX / BATCH))
         )
         place.say("capacity: events by calls")
-        run = place.play(handler, REPORT_BATCH, requests, SATURATION, stretch)
+        run = place.play(handler, REPORT_BATCH, requests, SATURATION, place.terms.stretch)
     acknowledged = sum(code == 0 for code in run.played.codes) * BATCH
     table.check("acknowledged events that are not in the ledger", max(0, acknowledged - (_count(ground) - before)))
     service, postgres = run.cpu_us() / BATCH, run.cpu_us(POSTGRES) / BATCH

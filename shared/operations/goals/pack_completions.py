@@ -14,6 +14,7 @@ from shared.domain.instant import SECOND, Instant, Microseconds
 from shared.domain.rotation import over_before
 from shared.domain.schedules import LIFETIME
 from shared.operations.player_sweep import STEP_TIMEOUT_S, PlayerRange, PlayerSweep, SweepWork
+from shared.operations.step_size import StepSize
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.goals import completion_retention, settled_completions
@@ -62,17 +63,17 @@ class CompletionPacking:
         before = self._clock() - self._age
         past = past_periods_before(catalogue, before)
 
-        def range_after(connection: Connection, after: str) -> PlayerRange:
-            end = completion_retention.end_of_range(connection, after, RANGE_COMPLETIONS)
+        def range_after(connection: Connection, after: str, size: StepSize) -> PlayerRange:
+            end = completion_retention.end_of_range(connection, after, size.of(RANGE_COMPLETIONS))
             found = settled_completions.to_pack(connection, after, end or LAST_USER_ID, before, FEWEST)
             return PlayerRange(found, end)
 
-        def look_at(_: Connection, user_ids: Sequence[str]) -> None:
+        def update(_: Connection, user_ids: Sequence[str]) -> None:
             # In transactions of their own: a step that is repeated finds nothing left to do.
             for user_id in user_ids:
                 self._on_packed(self._pack(user_id, before, past))
 
-        self.sweep.one_pass(f"older than {self._age}", SweepWork(look_at, range_after, publish=lambda _: None))
+        self.sweep.one_pass(f"older than {self._age}", SweepWork(update, range_after, publish=lambda _: None))
 
     def _pack(self, user_id: str, before: Instant, past: Mapping[str, Instant]) -> int:
         try:

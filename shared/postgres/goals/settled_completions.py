@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 
 import psycopg
 
-from shared.domain.instant import Instant
+from shared.domain.instant import LIFETIME_START, Instant
 from shared.postgres.connection import Connection
 from shared.postgres.statements import int_array, statement, text_array
 
@@ -79,11 +79,9 @@ def pack(
     """
     if not _TRY_LOCK.value(connection, user_id):
         raise PlayerBusy
-    goal_ids = sorted(before)
-    past = text_array(goal_ids), int_array([before[goal_id] for goal_id in goal_ids])
     try:
         _LOCK_TALLIES.rows(connection, user_id)
-        locked = _LOCK_CLAIMED.rows(connection, user_id, claimed_before, *past)
+        locked = _LOCK_CLAIMED.rows(connection, user_id, claimed_before)
     except psycopg.errors.LockNotAvailable as error:
         raise PlayerBusy from error
     if not locked:
@@ -93,6 +91,8 @@ def pack(
     taken: dict[Instant, list[tuple[str, Instant, int, Instant]]] = defaultdict(list)
     for goal_id, start, occurrence, month_end in locked:
         of_month = taken[month_end]
+        if start != LIFETIME_START and start >= before.get(goal_id, start):
+            continue
         if (goal_id, start, occurrence) not in unsettled and packed.get(month_end, 0) + len(of_month) < ROW_MAX:
             of_month.append((goal_id, start, occurrence, month_end))
     keys = [key for of_month in taken.values() for key in of_month]

@@ -81,9 +81,9 @@ SELECT count(*)
 FROM (SELECT FROM tally WHERE user_id = $1 FOR UPDATE NOWAIT) AS locked;
 
 -- name: lock_claimed_completions
--- Lock the completions of a player that were claimed before an instant, of the lifetime or of periods that begin before an
--- instant by goal, or fail at once. Return them, the oldest claims first, with the end of the month in which the period starts.
--- $1 user_id, $2 claimed_before, $3 goal_ids, $4 before_instants
+-- Lock the completions of a player that were claimed before an instant, or fail at once. Return them, the oldest claims first,
+-- with the end of the month in which the period starts; 0 stands for the lifetime.
+-- $1 user_id, $2 claimed_before
 SELECT
     goal_id, microseconds(period_start), occurrence,
     CASE
@@ -91,15 +91,7 @@ SELECT
         ELSE microseconds((date_trunc('month', period_start AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC') - 1
     END
 FROM completion
-WHERE user_id = $1
-    AND claim_time < instant($2)
-    AND (
-        period_start = timestamptz 'epoch'
-        OR EXISTS (
-            SELECT FROM unnest($3::text[], $4::bigint[]) AS past (past_goal, before)
-            WHERE past_goal = goal_id AND period_start < instant(before)
-        )
-    )
+WHERE user_id = $1 AND claim_time < instant($2)
 ORDER BY claim_time, goal_id, period_start, occurrence
 FOR UPDATE NOWAIT;
 
