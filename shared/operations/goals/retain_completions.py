@@ -21,7 +21,6 @@ from shared.operations.player_ranges import PlayerRanges, Visited
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.distribution.placement import refuse_where_distributed
-from shared.postgres.goals import completion_retention
 from shared.postgres.goals import completion_retention, settled_completions
 from shared.postgres.statistics.challenge_reports import LAST_USER_ID
 

@@ -186,15 +186,9 @@ def completion_ranges(current: CurrentPeriods) -> tuple[str, str]:
     return int_array([each.first for each in ranges]), int_array([each.last for each in ranges])
 
 
-<<<<<<< HEAD
 def _view(columns: Sequence[Sequence[Any]], streaks: Mapping[StreakKey, Streak]) -> PlayerView:
-    """Return a player's lifetime view from the columns of tallies (7), assignments (6) and completions (the rest)."""
-    completions, occurrences = completions_of(*columns[13:])
-=======
-def _view(columns: Sequence[Sequence[Any]]) -> PlayerView:
     """Return a player's lifetime view from the columns of tallies (7), assignments (6) and completions (5 and 5)."""
     completions, occurrences = completions_of(*with_packed(columns[13:18], columns[18:]))
->>>>>>> 47435c3 (Completions can be packed: every read, and what stores or changes completions, knows packed ones)
     assignments = assignments_of(*columns[7:12], baselines=columns[12])
     return PlayerView(tallies_of(*columns[:7]), assignments, completions, occurrences=occurrences, streaks=streaks)
 

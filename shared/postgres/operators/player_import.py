@@ -110,12 +110,8 @@ def store(
         if stored < len(of_table) and table == "completion":
             _CLAIM_KNOWN.rows(connection)
         if table == "reopened_completion":
-<<<<<<< HEAD
-            _RETURN_CLAIMS.rows(connection, text_array(sorted(known)))
-        _FIND_AS_PLANNED.rows(connection)
-=======
             _RETURN_CLAIMS.rows(connection, text_array(players))
->>>>>>> 47435c3 (Completions can be packed: every read, and what stores or changes completions, knows packed ones)
+        _FIND_AS_PLANNED.rows(connection)
     return total
 
 
