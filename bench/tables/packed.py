@@ -46,7 +46,7 @@ def add_packed(place: Workplace, table: Table, ground: Ground, count: int, relat
         connection.execute("SET statement_timeout = 0")
         place.say("capacity: claiming all completions")
         connection.run_script(text("claim_completions").encode())
-        connection.run_script(b"VACUUM FULL completion; ANALYZE completion")
+        connection.execute("VACUUM (FULL, ANALYZE) completion")
         user_ids = [user_id for (user_id,) in _PLAYERS.rows(connection, count)]
         some = user_ids[:: max(1, len(user_ids) // READ_PLAYERS)]
         before_bytes, before = _bytes(connection, count), _read(connection, some, current)
@@ -60,7 +60,8 @@ def add_packed(place: Workplace, table: Table, ground: Ground, count: int, relat
             )
         took_s, postgres_us = time.monotonic() - began, thread_cpu_us(pid) - postgres
         thread_us = 1e6 * (time.thread_time() - thread)
-        connection.run_script(b"VACUUM FULL completion; VACUUM (ANALYZE) completion; ANALYZE settled_completion")
+        connection.execute("VACUUM (FULL, ANALYZE) completion")
+        connection.execute("VACUUM (ANALYZE) settled_completion")
         after_bytes, after = _bytes(connection, count), _read(connection, some, current)
     share = quotient(after_bytes + rest, before_bytes + rest)
     each = f"of {packed:,}"
