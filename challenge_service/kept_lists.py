@@ -17,6 +17,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from operator import is_
+from typing import NamedTuple
 
 from shared.postgres.execution import Values
 
@@ -28,6 +29,15 @@ _ENTRY_BYTES = 1_024
 """About what an entry takes in addition to its response and the values in its key."""
 
 
+class _Kept(NamedTuple):
+    """A list that is kept."""
+
+    key: Hashable
+    response: bytes
+    size: int
+    """Number of bytes that it takes."""
+
+
 class KeptLists:
     """Encoded lists, up to a number of bytes: those that are asked for most often, by counts that fade."""
 
@@ -36,7 +46,8 @@ class KeptLists:
         self._bytes_max = bytes_max
         self._lock = threading.Lock()
         self._basis: tuple[object, ...] = ()
-        self._kept: OrderedDict[Hashable, tuple[bytes, int]] = OrderedDict()
+        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        """By the hash of their keys: of two lists with the same one, only the first is kept."""
         self._bytes = 0
         self._looks: dict[int, int] = {}
         """The number of times that lists were asked for, by the hash of their keys, faded."""
@@ -53,10 +64,13 @@ class KeptLists:
         `basis` are the objects that all lists are made from until they change. With None as the request, nothing is
         found and nothing is kept.
         """
-        return Lookup(self, basis, request)
+        return Lookup(self, basis, request if self._bytes_max else None)
 
-    def find(self, basis: tuple[object, ...], key: Hashable) -> bytes | None:
-        """Return a list that is kept, or None. Forget all that were made from another basis."""
+    def find(self, basis: tuple[object, ...], number: int, key: Hashable) -> bytes | None:
+        """Return a list that is kept, or None. Forget all that were made from another basis.
+
+        `number` is the hash of the key.
+        """
         with self._lock:
             if not self._is_of(basis):
                 self._kept.clear()
@@ -64,36 +78,35 @@ class KeptLists:
                 self._bytes = 0
                 self._basis = basis
                 return None
-            found = self._kept.get(key)
-            if found is None:
+            found = self._kept.get(number)
+            if found is None or found.key != key:
                 return None
-            self._kept.move_to_end(key)
-            self._look(key)
-            return found[0]
+            self._kept.move_to_end(number)
+            self._look(number)
+            return found.response
 
-    def keep(self, basis: tuple[object, ...], key: Hashable, response: bytes, values: Values) -> None:
+    def keep(self, basis: tuple[object, ...], number: int, key: Hashable, response: bytes, values: Values) -> None:
         """Keep a list if it is made for the second time, and there is room or what is less asked for takes it.
 
-        `values` are the part of the key whose length counts.
+        `number` is the hash of the key, and `values` are the part of it whose length counts.
         """
         if len(response) > self._bytes_max:
             return
         with self._lock:
-            if not self._is_of(basis) or key in self._kept:
+            if not self._is_of(basis) or number in self._kept:
                 return
-            looks = self._look(key)
+            looks = self._look(number)
             self._made += 1
             if self._made >= LOOKS_MAX:
                 self._fade()
             if looks > 1:
                 size = len(response) + sum(map(len, filter(None, values))) + _ENTRY_BYTES
                 if size <= self._bytes_max and self._make_room(size, looks):
-                    self._kept[key] = response, size
+                    self._kept[number] = _Kept(key, response, size)
                     self._bytes += size
 
-    def _look(self, key: Hashable) -> int:
+    def _look(self, number: int) -> int:
         """Count a look at a list, and return how many there were."""
-        number = hash(key)
         looks = self._looks[number] = self._looks.get(number, 0) + 1
         return looks
 
@@ -108,11 +121,10 @@ class KeptLists:
         The one that was not asked for the longest goes first; one that was asked for as often stays, and ends it.
         """
         while self._bytes + size > self._bytes_max:
-            key = next(iter(self._kept))
-            if self._looks.get(hash(key), 0) >= looks:
+            number = next(iter(self._kept))
+            if self._looks.get(number, 0) >= looks:
                 return False
-            _, dropped = self._kept.pop(key)
-            self._bytes -= dropped
+            self._bytes -= self._kept.pop(number).size
         return True
 
     def _is_of(self, basis: tuple[object, ...]) -> bool:
@@ -123,13 +135,14 @@ class KeptLists:
 class Lookup:
     """The search for one list."""
 
-    __slots__ = ("_basis", "_key", "_lists", "_request", "_values", "response")
+    __slots__ = ("_basis", "_key", "_lists", "_number", "_request", "_values", "response")
 
     def __init__(self, lists: KeptLists, basis: tuple[object, ...], request: Hashable) -> None:
         self._lists = lists
         self._basis = basis
         self._request = request
         self._key: Hashable = None
+        self._number = 0
         self._values: Values = ()
         self.response = b""
         """The list, if it was found."""
@@ -140,11 +153,13 @@ class Lookup:
             return False
         self._values = values
         self._key = self._request, values
-        found = self._lists.find(self._basis, self._key)
+        # Computed once: the values may have many kilobytes.
+        self._number = hash(self._key)
+        found = self._lists.find(self._basis, self._number, self._key)
         self.response = found or b""
         return found is not None
 
     def keep(self, response: bytes) -> None:
         """Keep the list that was made, if it is made for the second time."""
         if self._request is not None:
-            self._lists.keep(self._basis, self._key, response, self._values)
+            self._lists.keep(self._basis, self._number, self._key, response, self._values)

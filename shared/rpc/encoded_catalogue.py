@@ -125,13 +125,15 @@ class ShownGoals:
             found.update(dict.fromkeys(chain.from_iterable(of_periods)))
         completed = list(self._positions_of(completions.goal_ids))
         found.update(zip(completed, timestamp_rests(completions.complete_times), strict=True))
-        # Stored data of goals that are no longer in the catalogue have no position.
-        found.pop(_NO_POSITION, None)
-        for position in self._recomputed(view, found.keys()):
+        recomputed = self._positions_of(view.assignments)
+        if self._dependent:
+            recomputed = iter(self._with_dependents(view, recomputed, found.keys()))
+        for position in recomputed:
             found[position] = None
-        if any(completions.claimed):
+        if completions.claimed and any(completions.claimed):
             # Goals that had several rewards.
             found.update(dict.fromkeys(compress(completed, completions.claimed)))
+        # Stored data of goals that are no longer in the catalogue have no position.
         found.pop(_NO_POSITION, None)
         positions = sorted(found)
         claim_times: Sequence[bytes | None] = [None] * len(positions)
@@ -140,19 +142,16 @@ class ShownGoals:
             claim_times = list(map(dict(zip(completed, claims, strict=True)).get, positions))
         return Touched(positions, list(map(found.__getitem__, positions)), claim_times)
 
-    def _recomputed(self, view: PlayerView, found: Set[int]) -> Iterable[int]:
-        """Return the goals of which more than a completion may differ, also those without a position.
+    def _with_dependents(self, view: PlayerView, recomputed: Iterable[int], found: Set[int]) -> Set[int]:
+        """Return the recomputed goals and those that show more than the times of one completion decide.
 
         `found` are the goals with a tally or a completion.
         """
-        recomputed = self._positions_of(view.assignments)
-        if not (self._requiring or self._dependent):
-            return recomputed
         positions = set(recomputed)
         # Completions of other periods, perhaps of goals that are hidden now.
         for goal_id in (*view.ever, *self._requires_pools):
             positions.update(self._requiring.get(goal_id, ()))
-        for required in (found | positions - {_NO_POSITION}) & self._dependents.keys():
+        for required in ((found | positions) - {_NO_POSITION}) & self._dependents.keys():
             positions.update(self._dependents[required])
         return positions | found & self._dependent
 
