@@ -50,10 +50,16 @@ def measure_stages(place: Workplace) -> Table:
         f"CPU of one thread per list, the least of {PASSES} passes over {PLAYERS} players, one list at a time in this "
         "process. Stages overlap: each line says what it has in it. Then whole calls, saturated.",
     )
-    ground = place.empty_ground()
+    with place.ground() as ground:
+        _measure(place, table, ground)
+    return table
+
+
+def _measure(place: Workplace, table: Table, ground: Ground) -> None:
     ids = player_ids(PLAYERS)
-    players = {
+    players: dict[str, Sequence[str]] = {
         "new": [f"new {player}" for player in ids],
+        "with history": ground.play.players[:PLAYERS],
         "250 of 500": [f"halfway {player}" for player in ids],
         "500 of 500": [f"veteran {player}" for player in ids],
     }
@@ -74,7 +80,6 @@ def measure_stages(place: Workplace) -> Table:
             )
             table.add(f"{kind}: whole call", median([cpu_us(run) for run, _ in turns]), Unit.MICROSECONDS)
             table.add(f"{kind}: empty handler", median([cpu_us(run) for _, run in turns]), Unit.MICROSECONDS)
-    return table
 
 
 def _by_stage(ground: Ground, players: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
