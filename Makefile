@@ -118,7 +118,8 @@ IMAGE_OPTIONS ?=
 .PHONY: image
 image: ## Build the container image with docker, podman or buildah
 	@test -n "$(ENGINE)" || { echo "docker, podman or buildah is needed, and has to be running"; exit 1; }
-	$(ENGINE) build --tag $(IMAGE) $(IMAGE_OPTIONS) .
+	@# By default podman and buildah write a format that knows no health checks.
+	$(ENGINE) build $(if $(filter podman buildah,$(notdir $(ENGINE))),--format docker) --tag $(IMAGE) $(IMAGE_OPTIONS) .
 
 .PHONY: changes
 changes: $(READY) ## Show the changes since the last release that changelog.d has

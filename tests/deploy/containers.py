@@ -10,6 +10,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from tests.support.service_process import PROJECT
 
@@ -63,10 +64,19 @@ class Image:
 
     def labels(self) -> dict[str, str]:
         """Return the labels of the image."""
+        return dict(self._config()["Labels"])
+
+    def health_check(self) -> list[str]:
+        """Return the health check of the image: how it is executed, and the command."""
+        return list(self._config()["Healthcheck"]["Test"])
+
+    def _config(self) -> dict[str, Any]:
         query = ["inspect", "--type", "image"] if self._engine == "buildah" else ["image", "inspect"]
         found = json.loads(_run(self._engine, *query, self.name).stdout)
-        config = found["OCIv1"]["config"] if self._engine == "buildah" else found[0]["Config"]
-        return dict(config["Labels"])
+        if self._engine == "buildah":
+            return dict(found["Docker"]["config"])
+        # podman has the health check beside the rest.
+        return {"Healthcheck": found[0].get("Healthcheck")} | dict(found[0]["Config"])
 
     def output(self, *command: str, **environ: str) -> str:
         """Run a command in a container, and return what it prints; fail with it if the command does."""

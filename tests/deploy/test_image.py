@@ -57,6 +57,11 @@ def test_it_has_no_compiler_and_nothing_of_the_tests(image: Image) -> None:
     ]
 
 
+def test_it_has_its_health_check_whichever_engine_builds_it(image: Image) -> None:
+    kind, program, *_ = image.health_check()
+    assert (kind, program) == ("CMD", "python")
+
+
 def test_it_says_which_base_it_has(image: Image) -> None:
     assert image.labels()["org.opencontainers.image.base.name"] == base_image()
 
