@@ -19,7 +19,7 @@ COMPLETE = (
 )
 
 
-def test_what_is_stored_meanwhile_is_not_in_it(
+def test_an_export_is_of_one_instant_and_rests_between_its_pages(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with connected(database_url) as connection:
@@ -42,5 +42,5 @@ def test_what_is_stored_meanwhile_is_not_in_it(
     assert all(0 < rest_s <= REST_MAX_S for rest_s in rests)
 
 
-def test_of_an_unknown_player_there_is_none(database: Database) -> None:
+def test_an_unknown_player_has_no_export(database: Database) -> None:
     assert export_player(database, "nobody", soon()) == []
