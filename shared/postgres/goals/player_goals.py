@@ -65,11 +65,12 @@ def read_later(
             tallies[schedule, goal.stat.source].add(goal.stat.code)
             completed[ranges[schedule]].append(goal.id)
     goal_ids = text_array([goal.id for goal in goals])
+    by_player = current.of_zones is not None or any(goal.schedule.by_player for goal in goals)
     stored = _Stored(
         goals,
         current,
         _read_separately(connection, user_id, goals, current),
-        _READ_ZONES.precede(connection, user_id) if any(goal.schedule.by_player for goal in goals) else None,
+        _READ_ZONES.precede(connection, user_id) if by_player else None,
         {
             (schedule, source): _READ_TALLIES.precede(
                 connection, user_id, schedule, *ranges[schedule], source, text_array(sorted(codes))
