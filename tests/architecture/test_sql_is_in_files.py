@@ -90,3 +90,14 @@ def test_no_statement_reads_a_clock() -> None:
         "0008-clocks.sql",
         "database_clock.sql",
     }
+
+
+def test_no_two_files_take_the_same_advisory_lock() -> None:
+    found: dict[tuple[str, str], set[str]] = {}
+    for path in sorted((ROOT / "shared").rglob("*.sql")):
+        for group, key in re.findall(r"advisory_xact_lock(?:_shared)?\((\d+), ([^;\n]+?)\)", path.read_text()):
+            found.setdefault((group, key if key.isdecimal() else "any"), set()).add(path.stem)
+    groups = {group for group, key in found if key == "any"}
+    assert {lock: files for lock, files in found.items() if len(files) > 1} == {}
+    assert [lock for lock in found if lock[0] in groups and lock[1] != "any"] == [], "a key may be this number, too"
+    assert len(found) > len(groups) > 1

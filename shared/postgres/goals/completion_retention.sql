@@ -1,6 +1,6 @@
 -- name: lock_completion_retention
 -- Try to become the one transaction that carries completions forward, or stay it. The lock ends with the transaction.
-SELECT pg_try_advisory_xact_lock(1667785068, 7);
+SELECT pg_try_advisory_xact_lock(1667785068, 10);
 
 -- name: first_open_period_of_points
 -- Return the start of the oldest period of a leaderboard over points whose ranking is not final; null if there is none.

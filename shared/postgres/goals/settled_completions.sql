@@ -1,13 +1,13 @@
 -- name: lock_packing
 -- Let no other transaction pack or unpack completions of these players until the transaction ends. Keys are locked in their order.
 -- $1 user_ids
-SELECT count(pg_advisory_xact_lock(1667785070, key))
+SELECT count(pg_advisory_xact_lock(1667785071, key))
 FROM (SELECT DISTINCT hashtext(user_id) & 63 AS key FROM unnest($1::text[]) AS player (user_id) ORDER BY key) AS sorted;
 
 -- name: try_lock_packing
 -- Do the same for one player without waiting; return whether it is done.
 -- $1 user_id
-SELECT pg_try_advisory_xact_lock(1667785070, hashtext($1) & 63);
+SELECT pg_try_advisory_xact_lock(1667785071, hashtext($1) & 63);
 
 -- name: unpack_completions
 -- Make completions of players that are packed rows of their own again, and return how many: all, or those of periods that
