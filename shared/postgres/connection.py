@@ -16,7 +16,7 @@ from psycopg.pq.abc import PGresult
 from shared.domain.achieved import Achieved
 from shared.postgres.bounded_waits import BoundedConnection
 from shared.postgres.execution import Execution
-from shared.postgres.results import InstantLoader, checked, transaction_id_of
+from shared.postgres.results import checked, register_loaders, transaction_id_of
 
 _BEGIN = b"begin", b"BEGIN ISOLATION LEVEL READ COMMITTED"
 _TRANSACTION_ID = b"transaction_id", b"SELECT pg_current_xact_id()"
@@ -62,7 +62,7 @@ class Connection(BoundedConnection):
         self._loaders: dict[bytes, abc.Transformer | None] = {}
         """Loaders of each prepared statement's columns, as of its first result. Postgres refuses to execute a statement
         whose columns have changed since it was prepared."""
-        self.adapters.register_loader("timestamptz", InstantLoader)
+        register_loaders(self.adapters)
 
     on_citus = False
     """True if the database can distribute tables over nodes."""

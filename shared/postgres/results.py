@@ -6,7 +6,7 @@ import struct
 
 import psycopg
 from psycopg.abc import Buffer
-from psycopg.adapt import Loader
+from psycopg.adapt import AdaptersMap, Loader
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
@@ -17,6 +17,8 @@ _POSTGRES_EPOCH: Instant = 946_684_800 * SECOND
 """2000-01-01, the epoch of Postgres' binary format."""
 
 _unpack = struct.Struct(">q").unpack
+_STRETCH = struct.Struct(">9xi4xi")
+"""A range of an int4multirange, which is [lower, upper): its size and flags, then the bounds, each behind its size."""
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 
@@ -28,6 +30,23 @@ class InstantLoader(Loader):
     def load(self, data: Buffer) -> Instant:
         """Return microseconds since 1970."""
         return int(_unpack(data)[0]) + _POSTGRES_EPOCH
+
+
+class DaysLoader(Loader):
+    """Loader of a binary int4multirange as its literal: a cast in SQL is refused in some statements of a cluster."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> str:
+        """Return a literal such as {[1,3),[7,8)}."""
+        stretches = _STRETCH.iter_unpack(memoryview(data)[4:])
+        return "{" + ",".join([f"[{first},{end})" for first, end in stretches]) + "}"
+
+
+def register_loaders(adapters: AdaptersMap) -> None:
+    """Let a connection load instants and days as the system has them."""
+    adapters.register_loader("timestamptz", InstantLoader)
+    adapters.register_loader("int4multirange", DaysLoader)
 
 
 def checked(results: list[PGresult]) -> list[PGresult]:

@@ -130,10 +130,11 @@ def merge(connection: Connection, tallies: Mapping[TallyKey, Tally]) -> list[Mer
     """Add these tallies to the stored ones, and return them. The rows stay locked until the transaction ends."""
     if not tallies:
         return []
-    if len(tallies) == 1 and not connection.on_citus:
-        # A lone event nearly always adds to one tally. A cluster refuses the statement's subquery.
+    if len(tallies) == 1:
         ((key, tally),) = tallies.items()
-        return [_merge_one(connection, key, tally)]
+        # A lone event nearly always adds to one tally, and always one day.
+        if len(tally.days) <= 1:
+            return [_merge_one(connection, key, tally)]
     keys = sorted(tallies)
     values = [tallies[key] for key in keys]
     user_ids, stats, schedules, period_starts = zip(*keys, strict=True)
