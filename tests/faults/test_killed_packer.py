@@ -9,12 +9,12 @@ import sys
 import pytest
 
 from shared.domain.instant import DAY, SECOND, Instant
-from shared.operations.goals.pack_completions import CompletionPacking
 from shared.operations.player_sweep import OWNED_FOR
-from tests.support.completion_retention import CATALOGUE, NOW
-from tests.support.databases import opened
+from tests.support.completion_retention import NOW
 from tests.support.packing import completions_by_table
+from tests.support.service_process import ServiceProcess
 from tests.support.services import rows
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,8 @@ def test_each_completion_is_in_one_place_however_often_the_packer_is_killed(data
         assert packed % GOALS == 0, "a player is packed by one transaction"
         now += OWNED_FOR + SECOND
     assert packed > 0
-    with opened(database_url, pool_size=2) as database:
-        CompletionPacking(database, 30 * DAY, "the last", lambda: now).one_pass(CATALOGUE)
-    assert completions_by_table(database_url) == (0, PLAYERS * GOALS)
+    # A service goes on: by its clock, the killed processes are gone for years.
+    with ServiceProcess("event_handler", database_url, COMPLETION_PACK_D="7") as handler:
+        handler.wait_until_serving()
+        wait_until(lambda: completions_by_table(database_url) == (0, PLAYERS * GOALS), 120)
     assert rows(database_url, SUM) == before
