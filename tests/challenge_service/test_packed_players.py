@@ -30,7 +30,7 @@ CATALOGUE = loaded(
                 assigned("open", stat="wins", target=2),
             ),
             challenge("days", assigned("daily", stat="wins", target=1, schedule="daily")),
-        ]
+        ],
     }
 )
 
