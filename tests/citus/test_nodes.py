@@ -19,9 +19,12 @@ def test_a_node_that_is_away_is_a_reason_not_to_serve_until_it_is_back(
     node = citus_server.workers[0]
     with proxy_to(node) as (proxy, by_proxy), opened(citus_url, pool_size=1) as database:
         with psycopg.connect(citus_url, autocommit=True) as coordinator:
+            # Not in one statement: the function changes the table that the statement reads.
+            [(node_id,)] = coordinator.execute(
+                "SELECT nodeid FROM pg_dist_node WHERE nodeport = %s", [urlsplit(node).port]
+            ).fetchall()
             coordinator.execute(
-                "SELECT citus_update_node(nodeid, %s, %s) FROM pg_dist_node WHERE nodeport = %s",
-                [urlsplit(by_proxy).hostname, urlsplit(by_proxy).port, urlsplit(node).port],
+                "SELECT citus_update_node(%s, %s, %s)", [node_id, urlsplit(by_proxy).hostname, urlsplit(by_proxy).port]
             )
         wait_until(lambda: probe_database(database) is None)
         proxy.refuse(True)

@@ -64,8 +64,9 @@ def distribute(connection: Connection, shards: int, acting: Acting) -> list[str]
         _FUNCTIONS.rows(connection)
         if not names:
             return []
-        # Citus distributes no table with triggers. `shared.postgres.goals.completions` does what this one does.
-        connection.run_script(b"DROP TRIGGER IF EXISTS completion_restores_claims ON completion")
+        if "completion" in names:
+            # Citus distributes no table with triggers. `shared.postgres.goals.completions` does what this one does.
+            connection.run_script(b"DROP TRIGGER IF EXISTS completion_restores_claims ON completion")
         for name in names:
             if name == DISTRIBUTED[0]:
                 _FIRST.rows(connection, name, shards)
