@@ -14,7 +14,6 @@ from shared.domain.goal import Stat
 from shared.domain.tally import SUM_MAX, Tally, TallyKey
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies as stored_tallies
-from shared.postgres.statements import statement
 from tests.support.databases import connected
 from tests.support.strategies import FIRST_DAY, KILLS, STATS, tallies
 
@@ -113,11 +112,3 @@ def test_merging_nothing_locks_the_row(connection: Connection, database_url: str
             stored_tallies.merge(other, {key: Tally()})
         connection.execute("COMMIT")
         stored_tallies.merge(other, {key: Tally()})
-
-
-def test_one_tally_is_merged_as_many_are() -> None:
-    def update(name: str) -> str:
-        return statement(name).text.decode().partition("DO UPDATE SET")[2].partition("RETURNING")[0]
-
-    assert update("merge_tally")
-    assert update("merge_tally") == update("merge_tallies")
