@@ -27,17 +27,16 @@ FROM (
         unnest($9::bigint[]) AS active_since
 ) AS fresh
 WHERE (user_id, goal_id, period_start, occurrence) NOT IN (
-    SELECT user_id, goal_id, period_start, coalesce(occurrence, 1)
-    FROM (
-        SELECT
-            user_id, unnest(goal_ids) AS goal_id, unnest(period_starts) AS period_start, unnest(occurrences) AS occurrence
-        FROM settled_completion
-        WHERE user_id = ANY ($1::text[])
-            AND EXISTS (
-                SELECT FROM unnest($3::bigint[]) AS wanted (start)
-                WHERE instant(start) >= from_start AND instant(start) <= to_start
-            )
-    ) AS packed
+    -- Arrays are unpacked only where one names the goal: of most players who complete a goal, none does.
+    SELECT wanted.user_id, wanted.goal_id, packed.start, coalesce(packed.number, 1)
+    FROM unnest($1::text[], $2::text[], $3::bigint[]) AS wanted (user_id, goal_id, start)
+    JOIN (SELECT * FROM settled_completion WHERE user_id = ANY ($1::text[])) AS settled
+        ON settled.user_id = wanted.user_id
+        AND settled.to_start >= instant(wanted.start)
+        AND settled.from_start <= instant(wanted.start)
+        AND wanted.goal_id = ANY (settled.goal_ids)
+    CROSS JOIN LATERAL unnest(goal_ids, period_starts, occurrences) AS packed (goal_id, start, number)
+    WHERE packed.goal_id = wanted.goal_id AND packed.start = wanted.start
 )
 ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
 RETURNING user_id, goal_id, period_start, occurrence;
@@ -163,20 +162,32 @@ WHERE user_id = $1
 RETURNING microseconds(claim_time);
 
 -- name: read_completions_of_goals
--- Return a player's completions of these goals in these periods, by prefixes of primary keys.
+-- Return a player's completions of these goals in these periods, by prefixes of primary keys. What is packed is unpacked once,
+-- however many of the periods are in one row.
 -- $1 user_id, $2 period_starts, $3 goal_ids
-SELECT period_start, goal_id, occurrence, complete_time, claim_time, claimed_rewards
+SELECT completion.*
 FROM unnest($2::bigint[]) AS wanted (start)
 CROSS JOIN LATERAL (
-    SELECT *
-    FROM every_completion
-    WHERE user_id = $1
-        AND to_start >= instant(start)
-        AND from_start <= instant(start)
-        AND period_start = instant(start)
-        AND goal_id = ANY ($3::text[])
+    SELECT period_start, goal_id, occurrence, complete_time, claim_time, claimed_rewards
+    FROM completion
+    WHERE user_id = $1 AND period_start = instant(start) AND goal_id = ANY ($3::text[])
     OFFSET 0
-) AS completion;
+) AS completion
+UNION ALL
+SELECT instant(period_start), goal_id, coalesce(occurrence, 1), instant(complete_time), instant(claim_time), claimed_rewards
+FROM (
+    SELECT
+        unnest(goal_ids) AS goal_id, unnest(period_starts) AS period_start, unnest(occurrences) AS occurrence,
+        unnest(complete_times) AS complete_time, unnest(claim_times) AS claim_time, unnest(claimed_rewards) AS claimed_rewards
+    FROM settled_completion
+    WHERE user_id = $1
+        AND goal_ids && $3::text[]
+        AND EXISTS (
+            SELECT FROM unnest($2::bigint[]) AS wanted (start)
+            WHERE instant(start) >= from_start AND instant(start) <= to_start
+        )
+) AS packed
+WHERE period_start = ANY ($2::bigint[]) AND goal_id = ANY ($3::text[]);
 
 -- name: read_completions_of_periods
 -- Return all completions of a player in these periods, each column an array; arrays are null where there are no rows,
@@ -184,15 +195,32 @@ CROSS JOIN LATERAL (
 -- OFFSET keeps the planner from reading all of a player's completions and joining them.
 -- $1 user_id, $2 period_starts
 SELECT
-    array_agg(microseconds(period_start)), array_agg(goal_id), array_agg(occurrence),
-    array_agg(microseconds(complete_time)), array_agg(microseconds(claim_time)),
+    array_agg(period_start), array_agg(goal_id), array_agg(occurrence), array_agg(complete_time), array_agg(claim_time),
     CASE WHEN max(claimed_rewards) IS NOT NULL THEN array_agg(claimed_rewards) END
-FROM unnest($2::bigint[]) AS wanted (start)
-CROSS JOIN LATERAL (
-    SELECT * FROM every_completion
-    WHERE user_id = $1
-        AND to_start >= instant(start)
-        AND from_start <= instant(start)
-        AND period_start = instant(start)
-    OFFSET 0
+FROM (
+    SELECT completion.*
+    FROM unnest($2::bigint[]) AS wanted (start)
+    CROSS JOIN LATERAL (
+        SELECT
+            microseconds(period_start) AS period_start, goal_id, occurrence, microseconds(complete_time) AS complete_time,
+            microseconds(claim_time) AS claim_time, claimed_rewards
+        FROM completion
+        WHERE user_id = $1 AND period_start = instant(start)
+        OFFSET 0
+    ) AS completion
+    UNION ALL
+    SELECT period_start, goal_id, coalesce(occurrence, 1), complete_time, claim_time, claimed_rewards
+    FROM (
+        SELECT
+            unnest(goal_ids) AS goal_id, unnest(period_starts) AS period_start, unnest(occurrences) AS occurrence,
+            unnest(complete_times) AS complete_time, unnest(claim_times) AS claim_time,
+            unnest(claimed_rewards) AS claimed_rewards
+        FROM settled_completion
+        WHERE user_id = $1
+            AND EXISTS (
+                SELECT FROM unnest($2::bigint[]) AS wanted (start)
+                WHERE instant(start) >= from_start AND instant(start) <= to_start
+            )
+    ) AS packed
+    WHERE period_start = ANY ($2::bigint[])
 ) AS completion;

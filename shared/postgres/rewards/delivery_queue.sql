@@ -96,17 +96,37 @@ WHERE reward_outbox.grant_id = outcome.grant_id
 RETURNING reward_outbox.grant_id;
 
 -- name: read_challenges_of_grants
--- Return the challenges of grants, which metrics name, each by the primary key of its completion. Those of completions that
--- were carried forward are missing.
+-- Return the challenges of grants, which metrics name, each by the primary key of its completion. Packed ones are looked for only
+-- if others are missing: those of grants that operators retried. Those of completions that were carried forward are missing.
 -- $1 user_ids, $2 goal_ids, $3 period_starts, $4 occurrences, $5 grant_ids
-SELECT delivered.grant_id, completion.challenge_id
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::uuid[])
-    AS delivered (user_id, goal_id, start, occurrence, grant_id)
-JOIN (SELECT * FROM every_completion WHERE user_id = ANY ($1::text[])) AS completion
-    ON completion.user_id = delivered.user_id
-    AND completion.period_start = instant(start)
-    AND completion.goal_id = delivered.goal_id
-    AND completion.occurrence = delivered.occurrence;
+WITH found AS MATERIALIZED (
+    SELECT delivered.grant_id, completion.challenge_id
+    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::uuid[])
+        AS delivered (user_id, goal_id, start, occurrence, grant_id)
+    JOIN (SELECT * FROM completion WHERE user_id = ANY ($1::text[])) AS completion
+        ON completion.user_id = delivered.user_id
+        AND completion.period_start = instant(start)
+        AND completion.goal_id = delivered.goal_id
+        AND completion.occurrence = delivered.occurrence
+)
+SELECT grant_id, challenge_id FROM found
+UNION ALL
+SELECT missing.grant_id, packed.challenge_id
+FROM (
+    SELECT *
+    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[], $5::uuid[])
+        AS delivered (user_id, goal_id, start, occurrence, grant_id)
+    WHERE grant_id NOT IN (SELECT grant_id FROM found)
+) AS missing
+JOIN (SELECT * FROM settled_completion WHERE user_id = ANY ($1::text[])) AS settled
+    ON settled.user_id = missing.user_id
+    AND settled.to_start >= instant(missing.start)
+    AND settled.from_start <= instant(missing.start)
+    AND missing.goal_id = ANY (settled.goal_ids)
+CROSS JOIN LATERAL unnest(goal_ids, period_starts, occurrences, challenge_ids) AS packed (goal_id, start, number, challenge_id)
+WHERE packed.goal_id = missing.goal_id
+    AND packed.start = missing.start
+    AND coalesce(packed.number, 1) = missing.occurrence;
 
 -- name: recall_grants
 -- Make grants that wait for another attempt due at once, in the queue positions of their claims.
