@@ -1,4 +1,4 @@
-"""What is packed is unpacked for those who ask for it alone: what others store and deliver costs nearly the same."""
+"""Statements about completions that are not packed unpack hardly any of the player's others."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def packed(postgres_server: PostgresServer) -> Iterator[Connection]:
 
 
 def unpacked_by(connection: Connection, name: str, *parameters: str) -> int:
-    """Execute a statement, undo what it did, and return how many completions it unpacked."""
+    """Execute a statement, roll it back, and return the number of completions that it unpacked."""
     connection.execute("BEGIN")
     rows = connection.execute(b"EXPLAIN (ANALYZE, FORMAT JSON) " + statements()[name].text, parameters).fetchall()
     connection.execute("ROLLBACK")
