@@ -24,6 +24,7 @@ from bench.calibration import changes
 from bench.database import Databases
 from bench.figures import Report, Table, Unit, at_most
 from bench.load import Run, failures
+from bench.scale import Scale
 from bench.tables.batches import measure_batches
 from bench.tables.board_upkeep import measure_board_upkeep
 from bench.tables.boundary import measure_boundary
@@ -54,10 +55,9 @@ from bench.tables.stages import measure_stages
 from bench.tables.statistics import measure_statistics
 from bench.tables.write_stages import measure_write_stages
 from bench.terminal import Terminal
-from bench.terms import Terms
-from bench.workplace import LOAD_CATALOGUE, Workplace
+from bench.workbench import LOAD_CATALOGUE, Workbench
 
-TABLES: Mapping[str, Callable[[Workplace], Table]] = {
+TABLES: Mapping[str, Callable[[Workbench], Table]] = {
     "lists": measure_lists,
     "list_sizes": measure_list_sizes,
     "stages": measure_stages,
@@ -116,7 +116,7 @@ ONLY_FULL = frozenset(
 ONLY_BY_NAME = frozenset({"sources", "citus", "capacity", "soak"})
 """Tables that take long or gigabytes, or need what is not on every machine."""
 
-SHORT = Terms(
+SHORT = Scale(
     seconds=2.0,
     rounds=2,
     players=10_000,
@@ -134,7 +134,7 @@ SHORT = Terms(
 FULL = replace(SHORT, seconds=15.0, rounds=4, ranked=1_000_000, mix_s=120.0, pruned=1_000_000)
 
 ON_DISK = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in there
-"""Default place for the databases: by custom a temporary folder on disk, while `/tmp` may lie in memory."""
+"""Default folder of the databases: by custom a temporary folder on disk, while `/tmp` may lie in memory."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -147,8 +147,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(f"--data {arguments.data}: {error.strerror}")
-    given = {name: value for name in Terms.__dataclass_fields__ if (value := getattr(arguments, name, None))}
-    terms = replace(FULL if arguments.full else SHORT, **given)
+    given = {name: value for name in Scale.__dataclass_fields__ if (value := getattr(arguments, name, None))}
+    scale = replace(FULL if arguments.full else SHORT, **given)
     left_out = ONLY_BY_NAME if arguments.full else ONLY_BY_NAME | ONLY_FULL
     names = arguments.tables or [name for name in TABLES if name not in left_out]
     # SIGTERM ends as cleanly as Ctrl-C, which shells disable for background jobs.
@@ -156,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, _interrupt)
     try:
         with Terminal() as terminal:
-            report = _measure(names, terms, arguments.data, terminal)
+            report = _measure(names, scale, arguments.data, terminal)
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return 130
@@ -165,24 +165,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if report.is_correct else 1
 
 
-def _measure(names: Sequence[str], terms: Terms, data: Path, terminal: Terminal) -> Report:
+def _measure(names: Sequence[str], scale: Scale, data: Path, terminal: Terminal) -> Report:
     with tempfile.TemporaryDirectory(prefix="challenge-bench-", dir=data) as scratch:
         # Postgres does not run as root: its account must be able to enter, or the data would go elsewhere.
         Path(scratch).chmod(0o711)
         databases = Databases(Path(scratch) / "postgres")
         try:
             databases.server.start()
-            place = Workplace(terms, Path(scratch), databases, terminal.say)
-            report = Report(_facts(place, databases))
+            bench = Workbench(scale, Path(scratch), databases, terminal.say)
+            report = Report(_facts(bench, databases))
             terminal.show_header(report.facts)
-            with place.running(services.empty_handler(0)) as empty:
-                before = place.calibrate(empty)
+            with bench.running(services.empty_handler(0)) as empty:
+                before = bench.calibrate(empty)
                 for name in names:
                     started = time.monotonic()
-                    table = TABLES[name](place)
-                    _add_circumstances(table, place.take_runs())
+                    table = TABLES[name](bench)
+                    _add_circumstances(table, bench.take_runs())
                     table.add("time taken", time.monotonic() - started, Unit.SECONDS)
-                    after = place.calibrate(empty)
+                    after = bench.calibrate(empty)
                     table.warning, before = changes(before, after), after
                     report.tables.append(table)
                     terminal.show(table)
@@ -201,15 +201,15 @@ def _add_circumstances(table: Table, runs: Sequence[Run]) -> None:
         table.add("cores used by other programs", other_load, note="above 0.1: the machine is busy, measure again")
 
 
-def _facts(place: Workplace, databases: Databases) -> dict[str, str]:
-    terms = place.terms
+def _facts(bench: Workbench, databases: Databases) -> dict[str, str]:
+    scale = bench.scale
     return {
         "command": shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
         "begun": datetime.now(UTC).isoformat(timespec="seconds"),
         **machine.facts(databases.version, databases.server.data.parent),
         "services": services.settings(),
-        "cores": str(place.cores),
-        "terms": f"{terms.seconds:g} s per interval, {terms.rounds} rounds of each comparison",
+        "cores": str(bench.cores),
+        "scale": f"{scale.seconds:g} s per interval, {scale.rounds} rounds of each comparison",
     }
 
 

@@ -1,4 +1,4 @@
-"""Brokers with messages for the event source, on the cores beside the server's."""
+"""Brokers with messages for the event source, on the cores that the server does not use."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from bench.machine import pin
-from bench.workplace import Workplace
+from bench.workbench import Workbench
 from devstack.kafka import EmbeddedKafka
 from devstack.nats import EmbeddedNats
 
 SUBJECT, DEAD_LETTERS = "game.events", "dead.letters"
 PARTITIONS = 4
-LOOK_INTERVAL_S = 0.05
+CHECK_INTERVAL_S = 0.05
 PATIENCE_S = 120.0
 
 
@@ -31,11 +31,11 @@ class Broker(ABC):
 
     @abstractmethod
     def fill(self, number: int, messages: Sequence[tuple[str, bytes]]) -> None:
-        """Make the topic of a turn, and publish messages, each with its player; return when all are stored."""
+        """Make the topic of a round, and publish messages, each with its player; return when all are stored."""
 
     @abstractmethod
     def environ(self, number: int) -> Mapping[str, str]:
-        """Return the settings of an event source that reads the topic of a turn."""
+        """Return the settings of an event source that reads the topic of a round."""
 
 
 class Nats(Broker):
@@ -58,7 +58,7 @@ class Nats(Broker):
                 await client.publish(f"{SUBJECT}.{number}", payload)
             context = client.jetstream()
             while (await context.stream_info(_stream(number))).state.messages < len(payloads):
-                await asyncio.sleep(LOOK_INTERVAL_S)
+                await asyncio.sleep(CHECK_INTERVAL_S)
         finally:
             await client.close()
 
@@ -103,7 +103,7 @@ class Kafka(Broker):
             )
             producer.poll(0)
         deadline = time.monotonic() + PATIENCE_S
-        while producer.flush(LOOK_INTERVAL_S):
+        while producer.flush(CHECK_INTERVAL_S):
             if time.monotonic() > deadline:
                 raise TimeoutError("Kafka did not store all messages")
         if failures:
@@ -124,18 +124,18 @@ def _topic(number: int) -> str:
 
 
 @contextmanager
-def nats_broker(place: Workplace) -> Iterator[Broker]:
+def nats_broker(bench: Workbench) -> Iterator[Broker]:
     """Yield a NATS."""
-    with EmbeddedNats(place.directory / "nats") as server:
+    with EmbeddedNats(bench.directory / "nats") as server:
         if server.pid is not None:
-            pin(server.pid, place.cores.others)
+            pin(server.pid, bench.cores.others)
         yield Nats(server)
 
 
 @contextmanager
-def kafka_broker(place: Workplace) -> Iterator[Broker]:
+def kafka_broker(bench: Workbench) -> Iterator[Broker]:
     """Yield a Kafka."""
-    with EmbeddedKafka(place.directory / "kafka") as server:
+    with EmbeddedKafka(bench.directory / "kafka") as server:
         if server.pid is not None:
-            pin(server.pid, place.cores.others)
+            pin(server.pid, bench.cores.others)
         yield Kafka(server)

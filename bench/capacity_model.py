@@ -20,12 +20,12 @@ class Relation:
     """Number of players with a row or an entry on a page. If one of them plays, the page is in use."""
 
     def hot_share(self, active: float) -> float:
-        """Return the share of pages that are in use if this share of the players plays, drawn at random."""
+        """Return the share of pages that are in use if this share of the players plays, chosen at random."""
         return 1 - math.pow(1 - active, self.players_on_a_page)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class MeasuredCosts:
     """Figures of one player and one event."""
 
     relations: Sequence[Relation]
@@ -43,8 +43,8 @@ class Measured:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Game:
-    """Habits of a game's players, and the machines' share of work."""
+class Assumptions:
+    """Assumed habits of a game's players, and how far machines are used."""
 
     active: float = 0.1
     """Share of the players who play on a day."""
@@ -75,22 +75,22 @@ class Need:
     ranking_gib: float
 
 
-def needed(players: float, measured: Measured, game: Game) -> Need:
+def needed(players: float, measured: MeasuredCosts, assumed: Assumptions) -> Need:
     """Return what a number of players needs who play like this. Cores are rounded up by the reader, not here."""
-    events_a_day = players * game.active * game.events
-    peak = events_a_day / DAY_S * game.peak
+    events_a_day = players * assumed.active * assumed.events
+    peak = events_a_day / DAY_S * assumed.peak
     ledger = events_a_day * measured.ledger_bytes
     rows = sum(relation.bytes_a_player for relation in measured.relations) * players
-    hot = sum(relation.bytes_a_player * relation.hot_share(game.active) for relation in measured.relations) * players
-    service_cores = peak * measured.service_cpu_us / 1e6 / game.used
+    hot = sum(relation.bytes_a_player * relation.hot_share(assumed.active) for relation in measured.relations) * players
+    service_cores = peak * measured.service_cpu_us / 1e6 / assumed.used
     return Need(
         events_per_s=peak,
-        disk_gib=(rows + ledger * game.ledger_days) / GIB,
+        disk_gib=(rows + ledger * assumed.ledger_days) / GIB,
         # Today's partition of the ledger: events of other days are few.
         hot_gib=(hot + ledger) / GIB,
         service_cores=service_cores,
-        postgres_cores=peak * measured.postgres_cpu_us / 1e6 / game.used,
-        connections=math.ceil(service_cores) * game.pool,
+        postgres_cores=peak * measured.postgres_cpu_us / 1e6 / assumed.used,
+        connections=math.ceil(service_cores) * assumed.pool,
         wal_warm_gib=events_a_day * measured.wal_warm / GIB,
         wal_cold_gib=events_a_day * measured.wal_cold / GIB,
         ranking_gib=players * measured.score_bytes / GIB,

@@ -44,19 +44,19 @@ class Reported:
 
 def reported(run: Run, calls: Sequence[Sequence[Event]], response: Response) -> Reported:
     """Sort a run's events by the verdicts in its responses, all of which must have been kept."""
-    told = Reported()
+    outcome = Reported()
     # The run may have ended before all calls were made.
     for number, (code, events) in enumerate(zip(run.played.codes, calls, strict=False)):
         if code != 0:
-            told.unknown += events
+            outcome.unknown += events
             continue
         for event, result in zip(events, _results(response.FromString(run.responses[number])), strict=True):
-            told.completing += bool(result.completions)
+            outcome.completing += bool(result.completions)
             if result.event_id == event.event_id and result.verdict == rpc.VERDICT_APPLIED:
-                told.applied.append(event)
+                outcome.applied.append(event)
             else:
-                told.refused += 1
-    return told
+                outcome.refused += 1
+    return outcome
 
 
 def _results(
@@ -93,7 +93,7 @@ class Faults:
 
     @classmethod
     def total(cls, parts: Iterable[Faults]) -> Faults:
-        """Return the faults of several stretches together, with the greatest number of tallies."""
+        """Return the faults of several runs together, with the greatest number of tallies."""
         every = list(parts)
         return cls(
             acknowledged=sum(part.acknowledged for part in every),
@@ -111,17 +111,17 @@ class Faults:
         table.check("tallies that differ from the sum of acknowledged events", self.wrong, f"of {self.tallies:,}")
 
 
-def check_events(table: Table, url: str, before: Tallies, told: Iterable[Reported]) -> None:
+def check_events(table: Table, url: str, before: Tallies, outcomes: Iterable[Reported]) -> None:
     """Add to the table whether every acknowledged event is stored and counts once; see `compare`."""
-    compare(url, before, told).add_to(table)
+    compare(url, before, outcomes).add_to(table)
 
 
-def compare(url: str, before: Tallies, told: Iterable[Reported]) -> Faults:
+def compare(url: str, before: Tallies, outcomes: Iterable[Reported]) -> Faults:
     """Return the differences between stored data and responses.
 
     `before` are the tallies before the first of these events; they are modified.
     """
-    every = list(told)
+    every = list(outcomes)
     applied = [event for part in every for event in part.applied]
     unknown = {(event.user_id, event.stat) for part in every for event in part.unknown}
     with connected(url) as connection:

@@ -17,7 +17,7 @@ from shared.domain.instant import SECOND, Instant
 LOGIN_SHARE = 0.2
 
 
-class Measured(NamedTuple):
+class MeasuredStat(NamedTuple):
     """A stat of the load catalogue, and a player's progress with it."""
 
     stat: Stat
@@ -30,10 +30,10 @@ class Measured(NamedTuple):
 
 
 MEASURED = (
-    Measured(Stat(Source.STAT, "enemy_kills"), 10, 600, 3),
-    Measured(Stat(Source.STAT, "games_played"), 2, 120, 1),
-    Measured(Stat(Source.STAT, "headshots"), 5, 300, 2),
-    Measured(Stat(Source.STAT, "wins"), 1, 60, 1),
+    MeasuredStat(Stat(Source.STAT, "enemy_kills"), 10, 600, 3),
+    MeasuredStat(Stat(Source.STAT, "games_played"), 2, 120, 1),
+    MeasuredStat(Stat(Source.STAT, "headshots"), 5, 300, 2),
+    MeasuredStat(Stat(Source.STAT, "wins"), 1, 60, 1),
 )
 
 
@@ -69,7 +69,7 @@ class Play:
             now += 1
             yield self.event(player, measured.stat, self.values[key], now)
 
-    def take_back(self, calls: Iterable[Sequence[Event]]) -> None:
+    def undo(self, calls: Iterable[Sequence[Event]]) -> None:
         """Undo the last events of the game, which were not sent."""
         for events in calls:
             for event in events:

@@ -1,4 +1,4 @@
-"""The report: facts about the run, and tables of figures, each beside its target."""
+"""The report: facts about the run, and tables of figures, each with its target."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def quotient(value: float, other: float) -> float:
-    """Return a value divided by another; NaN if that is 0, as in a turn so short that a server got no CPU."""
+    """Return a value divided by another; NaN if that is 0, as in a run so short that a server got no CPU."""
     return value / other if other else math.nan
 
 

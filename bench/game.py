@@ -1,4 +1,4 @@
-"""A whole game that is played in stretches, each checked afterwards."""
+"""A whole game that is played in runs, each checked afterwards."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bench.load import Run
 from bench.machine import descriptors_of, memory_of
 from bench.players import claimable_goals
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER, ServerProcess
-from bench.workplace import Ground, Workplace
-from load_generator.plan import ClosedLoop, OpenLoop, Stretch
+from bench.workbench import Setup, Workbench
+from load_generator.plan import ClosedLoop, OpenLoop, RunLength
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
 from shared.domain.instant import Instant
@@ -70,8 +70,8 @@ METHODS = [(server, method) for _, server, method in _KINDS.values()]
 """The server and the full name of each kind's method."""
 
 
-class Asked(NamedTuple):
-    """One call."""
+class Call(NamedTuple):
+    """One call of the mix."""
 
     kind: Kind
     request: bytes
@@ -86,13 +86,13 @@ class Mix:
         """The events so far in their order."""
         self._play = play
         self._chance = play.random
-        self._happening = play.events(now)
+        self._coming_events = play.events(now)
         self._choices = [goal for goal in catalogue.goals.values() if not goal.default_assigned]
         self._claimable = claimable_goals(catalogue)
-        self._thinking: deque[tuple[int, bytes]] = deque()
+        self._pending_claims: deque[tuple[int, bytes]] = deque()
         self._player_calls = 0
 
-    def calls(self, count: int) -> Iterator[Asked]:
+    def calls(self, count: int) -> Iterator[Call]:
         """Yield the next calls, events and players' calls evenly mixed."""
         for number in range(count):
             if number * EVENTS_PER_S // CALLS_PER_S < (number + 1) * EVENTS_PER_S // CALLS_PER_S:
@@ -100,30 +100,30 @@ class Mix:
             else:
                 yield self._player_call()
 
-    def _event(self) -> Asked:
-        event = next(self._happening)
+    def _event(self) -> Call:
+        event = next(self._coming_events)
         self.events.append(event)
-        return Asked(Kind.EVENT, event_rpc.ReportEventRequest(event=message(event)).SerializeToString())
+        return Call(Kind.EVENT, event_rpc.ReportEventRequest(event=message(event)).SerializeToString())
 
-    def _player_call(self) -> Asked:
+    def _player_call(self) -> Call:
         self._player_calls += 1
-        if self._thinking and self._thinking[0][0] <= self._player_calls:
-            return Asked(Kind.CLAIM, self._thinking.popleft()[1])
+        if self._pending_claims and self._pending_claims[0][0] <= self._player_calls:
+            return Call(Kind.CLAIM, self._pending_claims.popleft()[1])
         player = self._chance.choice(self._play.players)
         dice = self._chance.random()
         if dice < INITIALIZE_SHARE:
-            return Asked(Kind.INITIALIZE, rpc.InitializePlayerRequest(user_id=player).SerializeToString())
+            return Call(Kind.INITIALIZE, rpc.InitializePlayerRequest(user_id=player).SerializeToString())
         if dice < INITIALIZE_SHARE + SET_ACTIVE_SHARE:
-            return Asked(Kind.SET_ACTIVE, self._choice(player))
+            return Call(Kind.SET_ACTIVE, self._choice(player))
         if dice < INITIALIZE_SHARE + SET_ACTIVE_SHARE + SELECT_RANDOM_SHARE:
-            return Asked(Kind.SELECT_RANDOM, self._draw(player))
+            return Call(Kind.SELECT_RANDOM, self._select_random(player))
         if dice < INITIALIZE_SHARE + SET_ACTIVE_SHARE + SELECT_RANDOM_SHARE + CLAIM_SHARE:
-            self._thinking.append((self._player_calls + THINKING_CALLS, self._claim(player)))
+            self._pending_claims.append((self._player_calls + THINKING_CALLS, self._claim(player)))
         elif self._chance.random() < ACTIVE_ONLY_SHARE:
-            return Asked(
+            return Call(
                 Kind.LIST_ACTIVE, rpc.ListChallengesRequest(user_id=player, active_only=True).SerializeToString()
             )
-        return Asked(Kind.LIST, rpc.ListChallengesRequest(user_id=player).SerializeToString())
+        return Call(Kind.LIST, rpc.ListChallengesRequest(user_id=player).SerializeToString())
 
     def _choice(self, player: str) -> bytes:
         goal = self._chance.choice(self._choices)
@@ -131,7 +131,7 @@ class Mix:
             user_id=player, challenge_id=goal.challenge_id, goal_id=goal.id, active=self._chance.random() < 0.5
         ).SerializeToString()
 
-    def _draw(self, player: str) -> bytes:
+    def _select_random(self, player: str) -> bytes:
         goal = self._chance.choice(self._choices)
         return rpc.SelectRandomGoalsRequest(
             user_id=player,
@@ -151,15 +151,15 @@ class Mix:
 
 CONNECTIONS = 8
 SATURATION = ClosedLoop(in_flight=32, connections=CONNECTIONS)
-CAPACITY = Stretch(1.0, 4.0)
-"""The stretch in which the capacity is measured."""
+CAPACITY = RunLength(1.0, 4.0)
+"""The length of the run that measures the capacity."""
 RATE_MAX = 5_000.0
 """A rate beyond the capacity of both services."""
 LISTS_KEPT_EVERY = 500
 
 
 class Played(NamedTuple):
-    """The observations of one stretch of the game."""
+    """The observations of one run of the game."""
 
     run: Run
     memory: Sequence[float]
@@ -181,46 +181,46 @@ class Played(NamedTuple):
         return sum(self.run.cores(name) for name in (CHALLENGE_SERVICE, EVENT_HANDLER))
 
 
-class Game:
+class WholeGame:
     """Both services on one core, and the calls of the table `mix`."""
 
-    def __init__(self, place: Workplace, ground: Ground, servers: Sequence[ServerProcess]) -> None:
-        self.ground = ground
+    def __init__(self, bench: Workbench, setup: Setup, servers: Sequence[ServerProcess]) -> None:
+        self.setup = setup
         self.servers = servers
         self.played: list[Played] = []
-        """All stretches so far."""
-        self._place = place
+        """All runs so far."""
+        self._bench = bench
 
     def saturate(self) -> Played:
         """Play as fast as the services respond: the rate is their capacity at this time."""
         return self._play(SATURATION, RATE_MAX, CAPACITY)
 
-    def play(self, rate: float, stretch: Stretch) -> Played:
+    def play(self, rate: float, length: RunLength) -> Played:
         """Play on at a fixed rate in calls per second."""
-        return self._play(OpenLoop(rate=rate, connections=CONNECTIONS), rate, stretch)
+        return self._play(OpenLoop(rate=rate, connections=CONNECTIONS), rate, length)
 
-    def _play(self, pace: OpenLoop | ClosedLoop, rate_max: float, stretch: Stretch) -> Played:
-        before = read_tallies(self.ground.url)
-        mix = Mix(self.ground.play, self.ground.catalogue, system_clock())
-        calls = mix.calls(round(rate_max * (stretch.warm_up_s + stretch.measured_s)))
+    def _play(self, pace: OpenLoop | ClosedLoop, rate_max: float, length: RunLength) -> Played:
+        before = read_tallies(self.setup.url)
+        mix = Mix(self.setup.play, self.setup.catalogue, system_clock())
+        calls = mix.calls(round(rate_max * (length.warm_up_s + length.measured_s)))
         kept = {Kind.EVENT: 1, Kind.LIST: LISTS_KEPT_EVERY, Kind.LIST_ACTIVE: LISTS_KEPT_EVERY}
         keep_every = [kept.get(kind, 0) for kind in Kind]
-        run = self._place.play_mix(
-            {server.name: server for server in self.servers}, METHODS, calls, pace, stretch, keep_every=keep_every
+        run = self._bench.play_mix(
+            {server.name: server for server in self.servers}, METHODS, calls, pace, length, keep_every=keep_every
         )
         events = run.part(Kind.EVENT)
         sent = [[event] for event in mix.events]
-        told = reported(events, sent, event_rpc.ReportEventResponse)
-        self.ground.play.take_back(sent[len(events.played.codes) :])
+        outcome = reported(events, sent, event_rpc.ReportEventResponse)
+        self.setup.play.undo(sent[len(events.played.codes) :])
         lists, active = run.part(Kind.LIST).responses.values(), run.part(Kind.LIST_ACTIVE).responses.values()
-        catalogue = self.ground.catalogue
+        catalogue = self.setup.catalogue
         broken = sum(not is_whole(response, catalogue) for response in lists)
         broken += sum(not is_part(response, catalogue) for response in active)
         played = Played(
             run,
             [memory_of(server.running_pid).resident for server in self.servers],
             [descriptors_of(server.running_pid) for server in self.servers],
-            compare(self.ground.url, before, [told]),
+            compare(self.setup.url, before, [outcome]),
             broken,
             len(lists) + len(active),
         )
@@ -229,11 +229,11 @@ class Game:
 
 
 @contextmanager
-def game_begun(place: Workplace) -> Iterator[Game]:
+def game_begun(bench: Workbench) -> Iterator[WholeGame]:
     """Yield a game of players with a history, with services that were just started."""
     with (
-        place.ground() as ground,
-        place.service(CHALLENGE_SERVICE, ground) as challenges,
-        place.service(EVENT_HANDLER, ground) as events,
+        bench.setup() as setup,
+        bench.service(CHALLENGE_SERVICE, setup) as challenges,
+        bench.service(EVENT_HANDLER, setup) as events,
     ):
-        yield Game(place, ground, [challenges, events])
+        yield WholeGame(bench, setup, [challenges, events])

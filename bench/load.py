@@ -89,11 +89,11 @@ class Run:
         chosen = [number for number, sent in enumerate(played.methods) if sent == method]
         first, last = bisect_left(chosen, played.first), bisect_left(chosen, played.last)
         measured = chosen[first:last]
-        places = {number: place for place, number in enumerate(chosen)}
+        index_of = {number: index for index, number in enumerate(chosen)}
         part = replace(
             played,
             methods=[method] * len(chosen),
-            responses={places[number]: kept for number, kept in played.responses.items() if number in places},
+            responses={index_of[number]: kept for number, kept in played.responses.items() if number in index_of},
             codes=[played.codes[number] for number in chosen],
             latencies_us=[played.latencies_us[number] for number in chosen],
             first=first,

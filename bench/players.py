@@ -170,10 +170,10 @@ def _store(connection: Connection, catalogue: Catalogue, players: Sequence[str],
     goals = list(catalogue.goals.values())[::every]
     records = {
         CompletionKey(player, goal.id, LIFETIME_START, 1): _record(
-            goal, began + number + YEAR_DAYS * DAY * place // len(goals)
+            goal, began + number + YEAR_DAYS * DAY * nth // len(goals)
         )
         for number, player in enumerate(players)
-        for place, goal in enumerate(goals)
+        for nth, goal in enumerate(goals)
     }
     completions.insert_missing(connection, records)
     for player, history in histories.read(connection, players).items():

@@ -147,9 +147,9 @@ def _claimed(
     for key in records:
         by_player.setdefault(key.user_id, []).append(key)
     return [
-        Claim(key, f"claim {place}", ClaimState.PENDING, catalogue.goals[key.goal_id].reward, grant_id(key, 1), now)
+        Claim(key, f"claim {nth}", ClaimState.PENDING, catalogue.goals[key.goal_id].reward, grant_id(key, 1), now)
         for keys in by_player.values()
-        for place, key in enumerate(keys[: habits.claims])
+        for nth, key in enumerate(keys[: habits.claims])
     ]
 
 
@@ -165,17 +165,17 @@ def multiply(connection: Connection, table: str, copies: int, first: int = 1) ->
     # The placeholders are names of the schema.
     statement = f"""
         WITH original AS (
-            SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY ctid) AS place
+            SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY ctid) AS nth
             FROM {table} WHERE user_id = ANY ($1)
         )
         INSERT INTO {table} ({names})
         SELECT {values} FROM original CROSS JOIN generate_series($2::integer, $3::integer) AS number
-        WHERE original.place = $4
+        WHERE original.nth = $4
     """  # noqa: S608
     players = _IDS
     stored = 0
-    for place in range(1, _ROUNDS_MAX):
-        inserted = connection.execute(statement.encode(), [players, first, first + copies - 1, place]).rowcount
+    for nth in range(1, _ROUNDS_MAX):
+        inserted = connection.execute(statement.encode(), [players, first, first + copies - 1, nth]).rowcount
         if not inserted:
             break
         stored += inserted

@@ -130,13 +130,13 @@ def game(grant_log: Path, delay_s: float, http_port: int) -> ServerProcess:
 
 
 def empty_handler(
-    response_bytes: int, beside: str = CHALLENGE_SERVICE, *, writes: str = "", url: str = ""
+    response_bytes: int, like: str = CHALLENGE_SERVICE, *, writes: str = "", url: str = ""
 ) -> ServerProcess:
-    """Return a server with an empty handler that has as many threads as the service `beside`.
+    """Return a server with an empty handler that has as many threads as the service `like`.
 
     If it `writes`, each call commits the statement of that name, on as many connections as the service has.
     """
-    settings = _settings()[beside]
+    settings = _settings()[like]
     arguments = ["--bytes", str(response_bytes), "--threads", str(settings.server.threads)]
     if writes:
         arguments += ["--write", writes, url, str(settings.database.pool_size)]
@@ -182,7 +182,7 @@ def counted(port: int, name: str, **labels: str) -> float:
     )
 
 
-LOOK_INTERVAL_S = 0.2
+CHECK_INTERVAL_S = 0.2
 
 
 def wait_until_ranked(
@@ -199,5 +199,5 @@ def wait_until_ranked(
             except grpc.RpcError as error:
                 if error.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise
-            time.sleep(LOOK_INTERVAL_S)
+            time.sleep(CHECK_INTERVAL_S)
     raise TimeoutError(f"the leaderboard {leaderboard_id} is not ranked")

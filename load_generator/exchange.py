@@ -17,7 +17,7 @@ class Line:
     def __init__(self, address: tuple[str, int], connections: int, trusting: ssl.SSLContext | None = None) -> None:
         """With `trusting` the connections use TLS."""
         self.connections = [Connection(address, trusting) for _ in range(connections)]
-        self._turn = 0
+        self._next = 0
         self._waiting: deque[tuple[bytes, bytes, Call]] = deque()
 
     @property
@@ -51,8 +51,8 @@ class Line:
 
     def _with_room(self) -> Connection | None:
         for _ in self.connections:
-            self._turn = (self._turn + 1) % len(self.connections)
-            connection = self.connections[self._turn]
+            self._next = (self._next + 1) % len(self.connections)
+            connection = self.connections[self._next]
             if not connection.is_full:
                 return connection
         return None

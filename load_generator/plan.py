@@ -49,8 +49,8 @@ class Manner:
     """Connect by TLS, with this trust; None: plaintext."""
 
 
-class Stretch(NamedTuple):
-    """The duration of a run, in seconds."""
+class RunLength(NamedTuple):
+    """The length of a run, in seconds."""
 
     warm_up_s: float
     measured_s: float
@@ -66,7 +66,7 @@ class Plan:
     requests: Sequence[tuple[int, bytes]]
     """Pairs of an index into `methods` and an encoded message, sent in order."""
     pace: OpenLoop | ClosedLoop
-    stretch: Stretch
+    length: RunLength
     repeat: bool = False
     """Start again after the last request, instead of ending the run."""
     processes: Mapping[str, int] = field(default_factory=dict)

@@ -55,7 +55,7 @@ class _Run:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        pace, stretch = plan.pace, plan.stretch
+        pace, length = plan.pace, plan.length
         if isinstance(pace, OpenLoop):
             self._interval = _NS / pace.rate
             self._in_flight_max = pace.callers or math.inf
@@ -63,7 +63,7 @@ class _Run:
         else:
             self._interval, self._in_flight_max, streams = 0.0, pace.in_flight, pace.streams
         # A stream's deadline is that of the whole run.
-        timeout_s = CALL_TIMEOUT_S + (stretch.warm_up_s + stretch.measured_s if streams else 0)
+        timeout_s = CALL_TIMEOUT_S + (length.warm_up_s + length.measured_s if streams else 0)
         trusting, authorizations = plan.manner.trusting, plan.manner.authorizations or [""]
         self._lines = [Line((HOST, port), pace.connections, trusting) for port in plan.ports]
         self._methods = [
@@ -90,11 +90,11 @@ class _Run:
 
     def play(self) -> Played:
         """Warm up, measure, and wait for the last responses."""
-        begin = self._start + round(self._plan.stretch.warm_up_s * _NS)
+        begin = self._start + round(self._plan.length.warm_up_s * _NS)
         has_more = self._run_until(begin)
         before = self._mark()
         if has_more:
-            self._run_until(begin + round(self._plan.stretch.measured_s * _NS))
+            self._run_until(begin + round(self._plan.length.measured_s * _NS))
         after = self._mark()
         deadline = time.monotonic() + CALL_TIMEOUT_S
         while self.in_flight and (remaining := deadline - time.monotonic()) > 0:
@@ -123,7 +123,7 @@ class _Run:
     def _run_until(self, instant: int) -> bool:
         """Send requests as they fall due, until an instant in monotonic nanoseconds.
 
-        A request that is due at `instant` belongs to the next stretch. Return False if there is nothing more to send.
+        A request that is due at `instant` belongs to the next interval. Return False if there is nothing more to send.
         """
         while True:
             now = time.monotonic_ns()
@@ -136,7 +136,7 @@ class _Run:
             step(self._lines, (wake - now) / _NS)
 
     def _due(self, at_once: int) -> int:
-        """Return when the next request is due: at its place in an open loop, and `at_once` in a closed one."""
+        """Return when the next request is due: by its number in an open loop, and `at_once` in a closed one."""
         return self._start + round(len(self.codes) * self._interval) if self._interval else at_once
 
     def _send(self, due: int) -> bool:

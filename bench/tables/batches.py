@@ -16,7 +16,7 @@ from bench.events import Play, message
 from bench.figures import Table, Unit, at_least, at_most, number
 from bench.load import POSTGRES, Run, median, ratio
 from bench.services import EVENT_HANDLER, ServerProcess
-from bench.workplace import Ground, Workplace, calls_for
+from bench.workbench import Setup, Workbench, calls_for
 from load_generator.plan import ClosedLoop
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import Event
@@ -46,7 +46,7 @@ _ROWS_WRITTEN = statement("rows_written")
 Batches = Sequence[Sequence[Event]]
 
 
-class Alone(NamedTuple):
+class WithoutServer(NamedTuple):
     """The flush without a server around it."""
 
     applied: list[Event]
@@ -56,69 +56,69 @@ class Alone(NamedTuple):
     """CPU time of this process per event, in microseconds."""
 
 
-class Turn(NamedTuple):
+class Round(NamedTuple):
     """The same game by calls, on streams, and without a server around it."""
 
     calls: Run
     streams: Run
-    alone: Alone
+    without_server: WithoutServer
 
 
-def measure_batches(place: Workplace) -> Table:
-    """Measure events per second from end to end, beside the same statements alone from one connection."""
+def measure_batches(bench: Workbench) -> Table:
+    """Measure events per second from end to end, compared with the same statements alone from one connection."""
     table = Table(
         "batches",
         f"ReportEvents and StreamEvents, {BATCH:,} events a batch",
-        f"{place.terms.players:,} players with history, distinct ids, rising values: about one goal's target is "
+        f"{bench.scale.players:,} players with history, distinct ids, rising values: about one goal's target is "
         f"crossed an event, but few of these goals are active. {SATURATION.in_flight} batches in flight, in calls on "
-        f"{SATURATION.connections} connections, then on {STREAMING.streams} streams; in turns with `apply_events` in a "
-        f"loop on one connection, {BATCH:,} events a transaction.",
+        f"{SATURATION.connections} connections, then on {STREAMING.streams} streams; alternating with `apply_events` "
+        f"in a loop on one connection, {BATCH:,} events a transaction.",
     )
-    with place.ground() as ground:
-        before, rows_before = read_tallies(ground.url), rows_written(ground.url)
-        told: list[Reported] = []
-        with place.service(EVENT_HANDLER, ground) as handler:
+    with bench.setup() as setup:
+        before, rows_before = read_tallies(setup.url), rows_written(setup.url)
+        outcomes: list[Reported] = []
+        with bench.service(EVENT_HANDLER, setup) as handler:
 
             def report(method: str, pace: ClosedLoop, response: Response) -> Run:
-                run, outcome = report_batches(place, handler, ground, method, pace, response)
-                told.append(outcome)
+                run, outcome = report_batches(bench, handler, setup, method, pace, response)
+                outcomes.append(outcome)
                 return run
 
-            turns = [
-                Turn(
+            rounds = [
+                Round(
                     report(REPORT_BATCH, SATURATION, rpc.ReportEventsResponse),
                     report(STREAM, STREAMING, rpc.StreamEventsResponse),
-                    _alone(place, ground),
+                    _apply_without_server(bench, setup),
                 )
-                for _ in place.rounds("batches", place.terms.rounds)
+                for _ in bench.rounds("batches", bench.scale.rounds)
             ]
-        _add_rates(table, turns)
-        told += [Reported(turn.alone.applied) for turn in turns]
-        applied = sum(len(part.applied) for part in told)
+        _add_rates(table, rounds)
+        outcomes += [Reported(each.without_server.applied) for each in rounds]
+        applied = sum(len(part.applied) for part in outcomes)
         # Only the handler's responses name completions, the statements alone do not.
-        reported_events = sum(len(part.applied) for part in told[: -len(turns)])
-        completing = sum(part.completing for part in told) / max(reported_events, 1)
+        reported_events = sum(len(part.applied) for part in outcomes[: -len(rounds)])
+        completing = sum(part.completing for part in outcomes) / max(reported_events, 1)
         table.add("events that complete something", 100 * completing, Unit.PERCENT, at_most(1.0))
-        _add_rows(table, rows_before, rows_written(ground.url), applied)
-        check_events(table, ground.url, before, told)
-        _add_poison(table, ground)
+        _add_rows(table, rows_before, rows_written(setup.url), applied)
+        check_events(table, setup.url, before, outcomes)
+        _add_poison(table, setup)
     return table
 
 
 def report_batches(
-    place: Workplace,
+    bench: Workbench,
     handler: ServerProcess,
-    ground: Ground,
+    setup: Setup,
     method: str = REPORT_BATCH,
     pace: ClosedLoop = SATURATION,
     response: Response = rpc.ReportEventsResponse,
 ) -> tuple[Run, Reported]:
-    """Report the next batches of a ground for one turn; return what was measured, and the responses."""
-    stretch = place.terms.turn
-    sent = batches(ground.play, calls_for(stretch, RATE_MAX / BATCH))
+    """Report the next batches of the game for one short run; return what was measured, and the responses."""
+    length = bench.scale.short_run
+    sent = batches(setup.play, calls_for(length, RATE_MAX / BATCH))
     requests = (rpc.ReportEventsRequest(events=map(message, events)).SerializeToString() for events in sent)
-    run = place.play(handler, method, requests, pace, stretch, keep_every=1)
-    ground.play.take_back(sent[len(run.played.codes) :])
+    run = bench.play(handler, method, requests, pace, length, keep_every=1)
+    setup.play.undo(sent[len(run.played.codes) :])
     return run, reported(run, sent, response)
 
 
@@ -128,23 +128,23 @@ def batches(play: Play, count: int) -> Batches:
     return [list(islice(events, BATCH)) for _ in range(count)]
 
 
-def _add_rates(table: Table, turns: Sequence[Turn]) -> None:
+def _add_rates(table: Table, rounds: Sequence[Round]) -> None:
     """Add events per second, and the cost of each."""
     for name, runs in (
-        ("ReportEvents", [turn.calls for turn in turns]),
-        ("StreamEvents", [turn.streams for turn in turns]),
+        ("ReportEvents", [each.calls for each in rounds]),
+        ("StreamEvents", [each.streams for each in rounds]),
     ):
-        rates = ratio([(run.rate * BATCH, turn.alone.rate) for run, turn in zip(runs, turns, strict=True)])
+        rates = ratio([(run.rate * BATCH, each.without_server.rate) for run, each in zip(runs, rounds, strict=True)])
         end_to_end = median([run.rate * BATCH for run in runs])
         in_handler = median([run.cpu_us() / BATCH for run in runs])
         in_postgres = median([run.cpu_us(POSTGRES) / BATCH for run in runs])
         table.add(f"{name}: events from end to end", end_to_end, Unit.EVENTS_A_SECOND, at_least(15_000))
-        table.add(f"{name}: rate beside the statements alone", rates.value, Unit.RATIO, at_least(0.7), str(rates))
+        table.add(f"{name}: rate relative to the statements alone", rates.value, Unit.RATIO, at_least(0.7), str(rates))
         table.add(f"{name}: CPU per event in the handler", in_handler, Unit.MICROSECONDS, at_most(45))
         table.add(f"{name}: CPU per event in Postgres", in_postgres, Unit.MICROSECONDS)
-    alone = [turn.alone for turn in turns]
-    table.add("rate of the same statements alone", median([one.rate for one in alone]), Unit.EVENTS_A_SECOND)
-    table.add("CPU per event of the statements alone", median([one.cpu_us for one in alone]), Unit.MICROSECONDS)
+    direct = [each.without_server for each in rounds]
+    table.add("rate of the same statements alone", median([one.rate for one in direct]), Unit.EVENTS_A_SECOND)
+    table.add("CPU per event of the statements alone", median([one.cpu_us for one in direct]), Unit.MICROSECONDS)
 
 
 def rows_written(url: str) -> Mapping[str, int]:
@@ -164,39 +164,39 @@ def _add_rows(table: Table, before: Mapping[str, int], after: Mapping[str, int],
         table.add(f"rows of {name} written per event", written, target=target, note=note)
 
 
-def _add_poison(table: Table, ground: Ground) -> None:
+def _add_poison(table: Table, setup: Setup) -> None:
     """Add the cost of an event that the database refuses to its batch."""
     # Each refusal is logged, and expected here.
     logging.getLogger(flush.__name__).setLevel(logging.ERROR)
     clean: list[float] = []
     poisoned: list[float] = []
-    with connected(ground.url) as connection, opened(ground.url) as database:
+    with connected(setup.url) as connection, opened(setup.url) as database:
         connection.execute(text("refuse_poison").encode())
         for number_of_round in range(POISON_ROUNDS):
             for times, poison in ((clean, ()), (poisoned, (BATCH // 3,))):
-                events = list(batches(ground.play, 1)[0])
-                for place in poison:
-                    events[place] = events[place]._replace(user_id=POISON, event_id=str(number_of_round))
+                events = list(batches(setup.play, 1)[0])
+                for index in poison:
+                    events[index] = events[index]._replace(user_id=POISON, event_id=str(number_of_round))
                 started = time.monotonic()
-                Flush(database, ground.catalogue, started + POISON_PATIENCE_S).run(events)
+                Flush(database, setup.catalogue, started + POISON_PATIENCE_S).run(events)
                 times.append(1e3 * (time.monotonic() - started))
     more = median(poisoned) - median(clean)
     note = f"a batch without takes {number(median(clean))} ms"
     table.add("cost of a refused event to its batch", more, Unit.MILLISECONDS, at_most(100), note)
 
 
-def _alone(place: Workplace, ground: Ground) -> Alone:
+def _apply_without_server(bench: Workbench, setup: Setup) -> WithoutServer:
     """Apply the next events in this process, on the handler's core."""
-    stretch = place.terms.turn
-    prepared = batches(ground.play, calls_for(stretch, RATE_MAX / BATCH))
-    with place.on(place.cores.server), connected(ground.url) as connection:
-        warm = _apply_until(time.monotonic() + stretch.warm_up_s, connection, ground, prepared)
+    length = bench.scale.short_run
+    prepared = batches(setup.play, calls_for(length, RATE_MAX / BATCH))
+    with bench.on(bench.cores.server), connected(setup.url) as connection:
+        warm = _apply_until(time.monotonic() + length.warm_up_s, connection, setup, prepared)
         started, cpu_s = time.monotonic(), time.process_time()
-        measured = _apply_until(started + stretch.measured_s, connection, ground, prepared[warm:])
+        measured = _apply_until(started + length.measured_s, connection, setup, prepared[warm:])
         elapsed_s, cpu_s = time.monotonic() - started, time.process_time() - cpu_s
-    ground.play.take_back(prepared[warm + measured :])
+    setup.play.undo(prepared[warm + measured :])
     applied = [event for events in prepared[: warm + measured] for event in events]
-    return Alone(applied, measured * BATCH / elapsed_s, 1e6 * cpu_s / max(measured * BATCH, 1))
+    return WithoutServer(applied, measured * BATCH / elapsed_s, 1e6 * cpu_s / max(measured * BATCH, 1))
 
 
 def _flush(catalogue: Catalogue, events: Sequence[Event]) -> Callable[[Connection], Applied]:
@@ -204,10 +204,10 @@ def _flush(catalogue: Catalogue, events: Sequence[Event]) -> Callable[[Connectio
     return lambda connection: apply_events(connection, catalogue, events, Granting(system_clock()), expect_unseen=True)
 
 
-def _apply_until(deadline: float, connection: Connection, ground: Ground, prepared: Batches) -> int:
+def _apply_until(deadline: float, connection: Connection, setup: Setup, prepared: Batches) -> int:
     """Apply batches until a deadline in monotonic seconds; return how many."""
     for done, events in enumerate(prepared):
         if time.monotonic() >= deadline:
             return done
-        run_transaction(connection, _flush(ground.catalogue, events))
+        run_transaction(connection, _flush(setup.catalogue, events))
     return len(prepared)

@@ -1,4 +1,4 @@
-"""The cost of leaderboards: events with leaderboards beside events without, and rebuilding a long ranking."""
+"""The cost of leaderboards: events with leaderboards compared with events without, and rebuilding a long ranking."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.load import Run
 from bench.services import EVENT_HANDLER, ServerProcess
 from bench.tables.batches import BATCH, report_batches
 from bench.tables.calls import add_medians, add_ratio, cpu_us, rate
-from bench.workplace import Ground, Workplace
+from bench.workbench import Setup, Workbench
 from shared.cache.redis import Cache
 from shared.domain.scores import RankingKey
 from shared.operations.catalogue.catalogue_record import record_catalogue
@@ -40,37 +40,37 @@ READ_INTERVAL_S = 0.01
 _FILL = statement("fill_scores")
 
 
-def measure_board_upkeep(place: Workplace) -> Table:
-    """Measure events with two leaderboards beside none, and how long it takes to build a long ranking."""
+def measure_board_upkeep(bench: Workbench) -> Table:
+    """Measure events with two leaderboards compared with none, and how long it takes to build a long ranking."""
     table = Table(
         "board_upkeep",
         "Keeping leaderboards up",
-        f"ReportEvents with {BATCH:,} events a call and {place.terms.players:,} players with history, as in `batches`: "
+        f"ReportEvents with {BATCH:,} events a call and {bench.scale.players:,} players with history, as in `batches`: "
         "a handler with two leaderboards in Redis (points of all goals, and the best of a stat that every fifth event "
-        "moves), in turns with a handler without leaderboards and without Redis. Then a ranking of "
-        f"{place.terms.ranked:,} players is built.",
+        "moves), alternating with a handler without leaderboards and without Redis. Then a ranking of "
+        f"{bench.scale.ranked:,} players is built.",
     )
-    with place.redis() as redis_url, ExitStack() as stack:
-        plain, other = (stack.enter_context(place.ground()) for _ in range(2))
-        ranked = with_boards(place, plain)
+    with bench.redis() as redis_url, ExitStack() as stack:
+        plain, other = (stack.enter_context(bench.setup()) for _ in range(2))
+        ranked = with_boards(bench, plain)
         ours, bare = (
-            _Handler(place, ranked, stack.enter_context(place.service(EVENT_HANDLER, ranked, REDIS_URL=redis_url))),
-            _Handler(place, other, stack.enter_context(place.service(EVENT_HANDLER, other))),
+            _Handler(bench, ranked, stack.enter_context(bench.service(EVENT_HANDLER, ranked, REDIS_URL=redis_url))),
+            _Handler(bench, other, stack.enter_context(bench.service(EVENT_HANDLER, other))),
         )
-        turns = place.in_turns("board_upkeep", ours.measure, bare.measure)
-        add_medians(table, "events", turns, _events_per_s, Unit.EVENTS_A_SECOND, "with two leaderboards", "without")
-        add_ratio(table, "throughput beside none", turns, rate, at_least(0.75))
-        add_ratio(table, "CPU of the handler beside none", turns, cpu_us)
+        pairs = bench.alternating("board_upkeep", ours.measure, bare.measure)
+        add_medians(table, "events", pairs, _events_per_s, Unit.EVENTS_A_SECOND, "with two leaderboards", "without")
+        add_ratio(table, "throughput relative to no leaderboards", pairs, rate, at_least(0.75))
+        add_ratio(table, "CPU of the handler relative to no leaderboards", pairs, cpu_us)
         for handler in (ours, bare):
-            check_events(table, handler.ground.url, handler.before, handler.told)
+            check_events(table, handler.setup.url, handler.before, handler.outcomes)
         _check_boards(table, ranked, redis_url)
-    with place.redis() as redis_url:
-        _add_build(place, table, redis_url)
+    with bench.redis() as redis_url:
+        _add_build(bench, table, redis_url)
     return table
 
 
-def with_boards(place: Workplace, ground: Ground) -> Ground:
-    """Return the ground with points for every goal of its catalogue, and two leaderboards."""
+def with_boards(bench: Workbench, setup: Setup) -> Setup:
+    """Return the same setup with points for every goal of its catalogue, and two leaderboards."""
 
     def change(document: Any) -> None:
         document["leaderboards"] = BOARDS
@@ -78,7 +78,7 @@ def with_boards(place: Workplace, ground: Ground) -> Ground:
             for goal in challenge["goals"]:
                 goal["points"] = POINTS
 
-    return place.changed(ground, "with-boards", change)
+    return bench.changed(setup, "with-boards", change)
 
 
 def rank(url: str, players: int) -> None:
@@ -95,36 +95,36 @@ def _events_per_s(run: Run) -> float:
 class _Handler:
     """A handler on a database of its own, and the events it was sent."""
 
-    def __init__(self, place: Workplace, ground: Ground, server: ServerProcess) -> None:
-        self.ground = ground
-        self.before = read_tallies(ground.url)
-        self.told: list[Reported] = []
-        self._place = place
+    def __init__(self, bench: Workbench, setup: Setup, server: ServerProcess) -> None:
+        self.setup = setup
+        self.before = read_tallies(setup.url)
+        self.outcomes: list[Reported] = []
+        self._bench = bench
         self._server = server
 
     def measure(self) -> Run:
-        """Saturate the handler for a turn."""
-        run, outcome = report_batches(self._place, self._server, self.ground)
-        self.told.append(outcome)
+        """Saturate the handler for a short run."""
+        run, outcome = report_batches(self._bench, self._server, self.setup)
+        self.outcomes.append(outcome)
         return run
 
 
 @contextmanager
-def opened_boards(ground: Ground, redis_url: str) -> Iterator[LeaderboardAccess]:
+def opened_boards(setup: Setup, redis_url: str) -> Iterator[LeaderboardAccess]:
     """Yield access to rankings in Redis as the services have it, after what they have missed is repaired."""
-    with opened(ground.url) as database, closing(Cache(redis_url, connections_max=4)) as cache:
+    with opened(setup.url) as database, closing(Cache(redis_url, connections_max=4)) as cache:
         cache.probe()
-        record_catalogue(database, ground.catalogue, system_clock(), time.monotonic() + SETTLED_S)
-        access = leaderboard_access(database, ground.catalogue, cache)
-        sync = RankingSync(database, lambda: ground.catalogue, system_clock, access.boards, access.markers)
+        record_catalogue(database, setup.catalogue, system_clock(), time.monotonic() + SETTLED_S)
+        access = leaderboard_access(database, setup.catalogue, cache)
+        sync = RankingSync(database, lambda: setup.catalogue, system_clock, access.boards, access.markers)
         sync.one_pass()
         sync.one_pass()
         yield access
 
 
-def _check_boards(table: Table, ground: Ground, redis_url: str) -> None:
+def _check_boards(table: Table, setup: Setup, redis_url: str) -> None:
     """Add whether Redis has every score of the database."""
-    with opened_boards(ground, redis_url) as access:
+    with opened_boards(setup, redis_url) as access:
         for ranking in access.boards.missing(access.open_rankings()):
             access.build(ranking, lambda _: None)
         check = RankingCheck(access.database, lambda: access.catalogue, access.boards, random.Random(1), time.sleep)
@@ -134,12 +134,12 @@ def _check_boards(table: Table, ground: Ground, redis_url: str) -> None:
             table.check(f"scores of the leaderboard {board.id} that differ in Redis", different, f"of {compared:,}")
 
 
-def _add_build(place: Workplace, table: Table, redis_url: str) -> None:
+def _add_build(bench: Workbench, table: Table, redis_url: str) -> None:
     """Add how long it takes to rebuild a long ranking while it is read."""
-    ground, players = with_boards(place, place.empty_ground()), place.terms.ranked
-    place.say(f"board_upkeep: ranking {players:,} players")
-    rank(ground.url, players)
-    with opened_boards(ground, redis_url) as access:
+    setup, players = with_boards(bench, bench.empty_setup()), bench.scale.ranked
+    bench.say(f"board_upkeep: ranking {players:,} players")
+    rank(setup.url, players)
+    with opened_boards(setup, redis_url) as access:
         ranking = RankingKey("best", 0)
         board = access.catalogue.leaderboard_by_id[ranking.board_id]
         access.build(ranking, lambda _: None)

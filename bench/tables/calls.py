@@ -10,7 +10,7 @@ from bench.figures import Table, Target, Unit, at_most, number, quotient
 from bench.load import POSTGRES, Run, median, ratio
 from bench.machine import memory_of
 
-Turns: TypeAlias = Sequence[tuple[Run, Run]]
+RunPairs: TypeAlias = Sequence[tuple[Run, Run]]
 """Runs of what is measured and of what it is compared with, by round."""
 Measure: TypeAlias = Callable[[Run], float]
 
@@ -35,17 +35,17 @@ def calls_per_core(run: Run) -> float:
     return quotient(1e6, run.cpu_us())
 
 
-def add_medians(table: Table, name: str, turns: Turns, measure: Measure, unit: Unit, *labels: str) -> None:
+def add_medians(table: Table, name: str, pairs: RunPairs, measure: Measure, unit: Unit, *labels: str) -> None:
     """Add the medians of what is measured and, if it has a label, of what it is compared with."""
-    for label, runs in zip(labels, zip(*turns, strict=True), strict=False):
+    for label, runs in zip(labels, zip(*pairs, strict=True), strict=False):
         table.add(f"{name}, {label}", median([measure(run) for run in runs]), unit)
 
 
 def add_ratio(
-    table: Table, name: str, turns: Turns, measure: Measure, target: Target | None = None, note: str = ""
+    table: Table, name: str, pairs: RunPairs, measure: Measure, target: Target | None = None, note: str = ""
 ) -> None:
     """Add how many times as much was measured as of what it is compared with, with the range over the rounds."""
-    found = ratio([(measure(run), measure(other)) for run, other in turns])
+    found = ratio([(measure(run), measure(other)) for run, other in pairs])
     table.add(name, found.value, Unit.RATIO, target, f"{note}{found}")
 
 
@@ -60,7 +60,7 @@ def add_calls(
     floor_p50: Target | None = None,
     floor_p95: Target | None = None,
 ) -> None:
-    """Add the latency in milliseconds, the CPU time of a call, and both beside their floor, with their targets."""
+    """Add the latency in milliseconds, the CPU time of a call, and both relative to their floor, with their targets."""
     for share, bound in ((0.5, p50), (0.95, p95), (0.99, p99)):
         table.add(
             f"latency {name}, p{share * 100:.0f}",
@@ -77,7 +77,9 @@ def add_calls(
         ):
             value, floor = measure(run), measure(run.floor)
             times = quotient(value, floor)
-            table.add(f"{what} {name} beside its floor", times, Unit.RATIO, target, f"the floor is {number(floor)}")
+            table.add(
+                f"{what} {name} relative to its floor", times, Unit.RATIO, target, f"the floor is {number(floor)}"
+            )
     if not math.isnan(run.round_trips):
         table.add(f"round trips per call {name}", run.round_trips)
     table.add(f"CPU per call {name}", cpu_us(run), Unit.MICROSECONDS)
@@ -86,19 +88,19 @@ def add_calls(
 
 def add_saturated(
     table: Table,
-    turns: Turns,
+    pairs: RunPairs,
     rate_target: Target | None = None,
     per_core: Target | None = None,
     aim: str = "",
     of: str = "",
 ) -> None:
-    """Add what a saturated service achieves beside the empty handler, with the targets of the two ratios."""
+    """Add what a saturated service achieves compared with the empty handler, with the targets of the two ratios."""
     labels = (f"{of}saturated", "empty handler")
-    add_medians(table, "CPU per call", turns, cpu_us, Unit.MICROSECONDS, *labels)
-    add_medians(table, "CPU of Postgres per call", turns, postgres_us, Unit.MICROSECONDS, labels[0])
-    add_medians(table, "rate", turns, rate, Unit.CALLS_A_SECOND, *labels)
-    add_ratio(table, f"{of}rate beside the empty handler", turns, rate, rate_target)
-    add_ratio(table, f"{of}calls per core-second beside the empty handler", turns, calls_per_core, per_core, aim)
+    add_medians(table, "CPU per call", pairs, cpu_us, Unit.MICROSECONDS, *labels)
+    add_medians(table, "CPU of Postgres per call", pairs, postgres_us, Unit.MICROSECONDS, labels[0])
+    add_medians(table, "rate", pairs, rate, Unit.CALLS_A_SECOND, *labels)
+    add_ratio(table, f"{of}rate relative to the empty handler", pairs, rate, rate_target)
+    add_ratio(table, f"{of}calls per core-second relative to the empty handler", pairs, calls_per_core, per_core, aim)
 
 
 def add_memory(table: Table, name: str, pid: int) -> None:

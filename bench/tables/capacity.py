@@ -11,7 +11,7 @@ from itertools import count, islice
 from challenge.v1 import event_service_pb2 as rpc
 
 from admin.leaderboard_access import LeaderboardAccess
-from bench.capacity_model import Game, Measured, Relation, needed
+from bench.capacity_model import Assumptions, MeasuredCosts, Relation, needed
 from bench.database import connected, statement
 from bench.events import message
 from bench.figures import Table, Unit, at_most, number, quotient
@@ -21,7 +21,7 @@ from bench.services import EVENT_HANDLER
 from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, SATURATION
 from bench.tables.board_upkeep import BOARDS, opened_boards
 from bench.tables.packed import add_packed
-from bench.workplace import Ground, Workplace, calls_for
+from bench.workbench import Setup, Workbench, calls_for
 from bench.written_log import Written, compress_wal, write
 from shared.cache.cache_telemetry import report
 from shared.cache.redis import Cache
@@ -45,44 +45,44 @@ _SIZES = statement("relation_sizes")
 _FILL_LEDGER = statement("fill_ledger")
 _COUNT_EVENTS = statement("count_events")
 
-Sizes = Sequence[tuple[str, str, bool, int, int]]
+StoredSizes = Sequence[tuple[str, str, bool, int, int]]
 """Table, relation, whether it is an index, bytes, rows of the table."""
 
 
-def measure_capacity(place: Workplace) -> Table:
+def measure_capacity(bench: Workbench) -> Table:
     """Measure players and events, and reckon from them."""
-    terms = place.terms
-    habits = Habits(terms.completions, terms.play_days, terms.claims)
+    scale = bench.scale
+    habits = Habits(scale.completions, scale.play_days, scale.claims)
     table = Table(
         "capacity",
         "Capacity",
-        f"{terms.simulated:,} players with tallies. {terms.complete_players:,} of them have {habits.completions} "
-        f"completions on {habits.days} days, of the catalogue {terms.catalogue.name}, or as many as that allows, and "
+        f"{scale.simulated:,} players with tallies. {scale.complete_players:,} of them have {habits.completions} "
+        f"completions on {habits.days} days, of the catalogue {scale.catalogue.name}, or as many as that allows, and "
         f"{habits.claims} claims that were delivered and moved to the history. A few were made by the service's "
         "statements, the rest are their copies, whose rows were inserted between each other's. One event of each "
         "player is in today's ledger. The log is measured with one connection, up to "
         f"{BATCH:,} events a transaction and players at random.",
     )
-    ground = _filled(place, habits)
-    with connected(ground.url) as connection:
-        relations, ledger_bytes = _add_sizes(table, _SIZES.rows(connection), terms.simulated, terms.complete_players)
-    events = _events(ground, terms.simulated)
-    cold, warm = _add_log(place, table, ground, events)
-    service_cpu_us, postgres_cpu_us = _add_cpu(place, table, ground, events)
-    measured = Measured(
+    setup = _filled(bench, habits)
+    with connected(setup.url) as connection:
+        relations, ledger_bytes = _add_sizes(table, _SIZES.rows(connection), scale.simulated, scale.complete_players)
+    events = _events(setup, scale.simulated)
+    cold, warm = _add_log(bench, table, setup, events)
+    service_cpu_us, postgres_cpu_us = _add_cpu(bench, table, setup, events)
+    measured = MeasuredCosts(
         relations=relations,
         ledger_bytes=ledger_bytes,
         wal_warm=warm.wal_bytes,
         wal_cold=cold.wal_bytes,
         service_cpu_us=service_cpu_us,
         postgres_cpu_us=postgres_cpu_us,
-        score_bytes=_add_scores(place, table, ground),
+        score_bytes=_add_scores(bench, table, setup),
     )
     table.grid = [
-        {"million players": millions, **_columns(asdict(needed(millions * 1e6, measured, Game())))}
+        {"million players": millions, **_columns(asdict(needed(millions * 1e6, measured, Assumptions())))}
         for millions in MILLIONS
     ]
-    add_packed(place, table, ground, terms.complete_players, relations)
+    add_packed(bench, table, setup, scale.complete_players, relations)
     return table
 
 
@@ -90,29 +90,29 @@ def _columns(need: dict[str, float]) -> dict[str, float]:
     return {name.replace("_", " ").replace("gib", "GiB"): round(value, 2) for name, value in need.items()}
 
 
-def _filled(place: Workplace, habits: Habits) -> Ground:
+def _filled(bench: Workbench, habits: Habits) -> Setup:
     """Return a database with all players."""
-    terms = place.terms
-    ground = place.empty_ground(terms.catalogue)
-    if not ground.catalogue.leaderboards:
-        ground = place.changed(ground, "capacity", lambda document: document.update(leaderboards=BOARDS[:1]))
+    scale = bench.scale
+    setup = bench.empty_setup(scale.catalogue)
+    if not setup.catalogue.leaderboards:
+        setup = bench.changed(setup, "capacity", lambda document: document.update(leaderboards=BOARDS[:1]))
     now = system_clock()
-    with connected(ground.url) as connection, filling(connection):
-        store_originals(connection, ground.catalogue, habits, now)
-        complete = terms.complete_players // ORIGINALS
+    with connected(setup.url) as connection, filling(connection):
+        store_originals(connection, setup.catalogue, habits, now)
+        complete = scale.complete_players // ORIGINALS
         for name in ("player", "tally"):
-            place.say(f"capacity: storing {name}")
-            multiply(connection, name, terms.simulated // ORIGINALS - 1)
+            bench.say(f"capacity: storing {name}")
+            multiply(connection, name, scale.simulated // ORIGINALS - 1)
         for name in ("completion", "standing", "settled_grant"):
-            place.say(f"capacity: storing {name}")
+            bench.say(f"capacity: storing {name}")
             multiply(connection, name, complete - 1)
-        place.say("capacity: filling the ledger")
+        bench.say("capacity: filling the ledger")
         _FILL_LEDGER.rows(connection, 1, day_of(now))
         connection.execute("VACUUM (ANALYZE)")
-    return ground
+    return setup
 
 
-def _add_sizes(table: Table, sizes: Sizes, players: int, complete: int) -> tuple[list[Relation], float]:
+def _add_sizes(table: Table, sizes: StoredSizes, players: int, complete: int) -> tuple[list[Relation], float]:
     """Add bytes a row and a player; return the tables of players, and the bytes an event in the ledger."""
     relations: list[Relation] = []
     ledger = 0.0
@@ -145,10 +145,10 @@ def _add_sizes(table: Table, sizes: Sizes, players: int, complete: int) -> tuple
     return relations, ledger
 
 
-def _events(ground: Ground, players: int) -> Iterator[Event]:
+def _events(setup: Setup, players: int) -> Iterator[Event]:
     """Yield events of random players without end, in random stats of the catalogue."""
     chance = random.Random(players)
-    stats = sorted(stat for stat in ground.catalogue.wanted if stat.source in (Source.LOGIN, Source.STAT))
+    stats = sorted(stat for stat in setup.catalogue.wanted if stat.source in (Source.LOGIN, Source.STAT))
     copies = players // ORIGINALS
     for value in count(2_000):
         stat: Stat = chance.choice(stats)
@@ -157,31 +157,31 @@ def _events(ground: Ground, players: int) -> Iterator[Event]:
         yield event._replace(delta=1, value=value) if stat.source is Source.STAT else event
 
 
-def _add_log(place: Workplace, table: Table, ground: Ground, events: Iterator[Event]) -> tuple[Written, Written]:
+def _add_log(bench: Workbench, table: Table, setup: Setup, events: Iterator[Event]) -> tuple[Written, Written]:
     """Add the write-ahead log and the CPU of an event, with and without compression.
 
     Return the uncompressed figures on pages untouched since the checkpoint, and on others.
     """
-    turns: list[tuple[Written, Written, Written, Written]] = []
-    with connected(ground.url) as connection:
+    rounds: list[tuple[Written, Written, Written, Written]] = []
+    with connected(setup.url) as connection:
         connection.execute("SET statement_timeout = 0")
-        for _ in place.rounds("capacity: the log", place.terms.rounds):
-            turn: list[Written] = []
+        for _ in bench.rounds("capacity: the log", bench.scale.rounds):
+            written: list[Written] = []
             for method in ("off", COMPRESSION):
                 compress_wal(connection, method)
-                batches = _batches(events, place.terms.simulated)
+                batches = _batches(events, bench.scale.simulated)
                 again = [[event._replace(event_id=f"{event.event_id} again") for event in batch] for batch in batches]
-                turn.append(write(connection, ground.catalogue, batches, cold=True))
-                turn.append(write(connection, ground.catalogue, again, cold=False))
-            turns.append((turn[0], turn[1], turn[2], turn[3]))
-    cold, warm, packed, packed_warm = (_middle(each) for each in zip(*turns, strict=True))
+                written.append(write(connection, setup.catalogue, batches, cold=True))
+                written.append(write(connection, setup.catalogue, again, cold=False))
+            rounds.append((written[0], written[1], written[2], written[3]))
+    cold, warm, packed, packed_warm = (_middle(each) for each in zip(*rounds, strict=True))
     images = f"{cold.images:.2f} images of pages an event"
     table.add("WAL an event, pages untouched since the checkpoint", cold.wal_bytes, Unit.BYTES, note=images)
-    table.add(
-        "WAL an event, pages changed since", warm.wal_bytes, Unit.BYTES, note=f"{warm.images:.2f} images an event"
-    )
+    images = f"{warm.images:.2f} images an event"
+    table.add("WAL an event, pages changed since", warm.wal_bytes, Unit.BYTES, note=images)
     table.add("WAL an event, untouched pages, compressed", packed.wal_bytes, Unit.BYTES, note=COMPRESSION)
-    table.add("WAL compressed beside not", quotient(packed.wal_bytes, cold.wal_bytes), Unit.RATIO, at_most(0.7))
+    compressed = quotient(packed.wal_bytes, cold.wal_bytes)
+    table.add("WAL, compressed relative to uncompressed", compressed, Unit.RATIO, at_most(0.7))
     table.add("CPU of Postgres an event, untouched pages", cold.postgres_cpu_us, Unit.MICROSECONDS)
     table.add("CPU of Postgres an event, untouched pages, compressed", packed.postgres_cpu_us, Unit.MICROSECONDS)
     cpu = f"compressed {packed_warm.postgres_cpu_us:.1f} µs"
@@ -194,41 +194,41 @@ def _batches(events: Iterator[Event], players: int) -> list[list[Event]]:
     return [list(islice(events, min(BATCH, count))) for _ in range(max(1, count // BATCH))]
 
 
-def _middle(turns: Sequence[Written]) -> Written:
+def _middle(runs: Sequence[Written]) -> Written:
     """Return the median of each figure."""
-    return Written(*(median(list(each)) for each in zip(*turns, strict=True)))
+    return Written(*(median(list(each)) for each in zip(*runs, strict=True)))
 
 
-def _add_cpu(place: Workplace, table: Table, ground: Ground, events: Iterator[Event]) -> tuple[float, float]:
+def _add_cpu(bench: Workbench, table: Table, setup: Setup, events: Iterator[Event]) -> tuple[float, float]:
     """Add the CPU of an event in the service and in Postgres, and whether every event is in the ledger."""
-    before = _count(ground)
-    with place.service(EVENT_HANDLER, ground) as handler:
+    before = _count(setup)
+    with bench.service(EVENT_HANDLER, setup) as handler:
         requests = (
             rpc.ReportEventsRequest(events=map(message, islice(events, BATCH))).SerializeToString()
-            for _ in range(calls_for(place.terms.stretch, RATE_MAX / BATCH))
+            for _ in range(calls_for(bench.scale.long_run, RATE_MAX / BATCH))
         )
-        place.say("capacity: events by calls")
-        run = place.play(handler, REPORT_BATCH, requests, SATURATION, place.terms.stretch)
+        bench.say("capacity: events by calls")
+        run = bench.play(handler, REPORT_BATCH, requests, SATURATION, bench.scale.long_run)
     acknowledged = sum(code == 0 for code in run.played.codes) * BATCH
-    table.check("acknowledged events that are not in the ledger", max(0, acknowledged - (_count(ground) - before)))
+    table.check("acknowledged events that are not in the ledger", max(0, acknowledged - (_count(setup) - before)))
     service, postgres = run.cpu_us() / BATCH, run.cpu_us(POSTGRES) / BATCH
     table.add("CPU of the service an event", service, Unit.MICROSECONDS, note=f"batches of {BATCH:,}")
     table.add("CPU of Postgres an event", postgres, Unit.MICROSECONDS, note=f"{run.rate * BATCH:,.0f} events/s")
     return service, postgres
 
 
-def _count(ground: Ground) -> int:
-    with connected(ground.url) as connection:
+def _count(setup: Setup) -> int:
+    with connected(setup.url) as connection:
         connection.execute("SET statement_timeout = 0")
         return int(_COUNT_EVENTS.value(connection))
 
 
-def _add_scores(place: Workplace, table: Table, ground: Ground) -> float:
+def _add_scores(bench: Workbench, table: Table, setup: Setup) -> float:
     """Add the memory that a score takes in Valkey, and return it in bytes."""
-    place.say("capacity: building leaderboards")
-    with place.redis() as redis_url:
+    bench.say("capacity: building leaderboards")
+    with bench.redis() as redis_url:
         before = _used_bytes(redis_url)
-        with opened_boards(ground, redis_url) as access:
+        with opened_boards(setup, redis_url) as access:
             open_rankings = access.open_rankings()
             for ranking in access.boards.missing(open_rankings):
                 access.build(ranking, lambda _: None)

@@ -13,7 +13,7 @@ from bench.figures import Table, Unit
 from bench.players import player_ids
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_calls
-from bench.workplace import Workplace
+from bench.workbench import Workbench
 from shared.domain.catalogue import Catalogue
 from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant
@@ -32,7 +32,7 @@ GRACE_DAYS = 34
 """The longest grace of a daily schedule: with today there are 35 periods."""
 
 
-def measure_claimable(place: Workplace) -> Table:
+def measure_claimable(bench: Workbench) -> Table:
     """Measure the first page of a player with as many rewards as there can be of one schedule and 50 goals."""
     rewards = GOALS * (GRACE_DAYS + 1)
     table = Table(
@@ -41,11 +41,11 @@ def measure_claimable(place: Workplace) -> Table:
         f"{PLAYERS} players with {rewards:,} unclaimed rewards: {GOALS} daily goals in {GRACE_DAYS + 1} periods. "
         "The first page has 100.",
     )
-    ground, players = place.changed(place.empty_ground(), "claimable", _into_daily_goals), player_ids(PLAYERS)
-    _store(ground.url, ground.catalogue, players, system_clock())
-    with place.service(CHALLENGE_SERVICE, ground) as service:
+    setup, players = bench.changed(bench.empty_setup(), "claimable", _into_daily_goals), player_ids(PLAYERS)
+    _store(setup.url, setup.catalogue, players, system_clock())
+    with bench.service(CHALLENGE_SERVICE, setup) as service:
         requests = [rpc.ListClaimableRequest(user_id=player).SerializeToString() for player in players]
-        run = place.play_at(service, LIST, requests, RATE, repeat=True)
+        run = bench.play_at(service, LIST, requests, RATE, repeat=True)
     add_calls(table, f"at {RATE:g}/s", run, p95=15.0)
     table.add("length of a response", run.response_bytes, Unit.BYTES)
     return table

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.database import connected, statement
 from bench.figures import Table, Unit, at_least, quotient
 from bench.services import dispatcher, game
-from bench.workplace import Workplace
+from bench.workbench import Workbench
 from devstack.game.settings import PUBLIC_SECRET
 from devstack.ports import LOOPBACK, free_port
 from load_generator.usage import cpu_seconds
@@ -25,9 +25,9 @@ PATIENCE_S = 60.0
 POLL_S = 0.05
 
 
-def measure_delivery(place: Workplace) -> Table:
+def measure_delivery(bench: Workbench) -> Table:
     """Measure grants per second, and check that the game has given each of them once."""
-    grants = max(200, int(GRANTS_A_SECOND * place.terms.seconds))
+    grants = max(200, int(GRANTS_A_SECOND * bench.scale.seconds))
     table = Table(
         "delivery",
         "Delivery of grants to the game",
@@ -35,16 +35,16 @@ def measure_delivery(place: Workplace) -> Table:
         f"takes {1e3 * THINKS_S:g} ms about each and keeps its grant log on disk. Rates are of the middle four fifths.",
     )
     for provider in (GRPC, WEBHOOK):
-        place.say(f"delivery: by {provider}")
-        grant_log, http_port = place.directory / f"{provider}.grants", free_port()
-        url = place.empty_ground().url
+        bench.say(f"delivery: by {provider}")
+        grant_log, http_port = bench.directory / f"{provider}.grants", free_port()
+        url = bench.empty_setup().url
         with (
             connected(url) as connection,
-            place.running(game(grant_log, THINKS_S, http_port), place.cores.others) as served,
+            bench.running(game(grant_log, THINKS_S, http_port), bench.cores.others) as served,
         ):
             statement("queue_up").rows(connection, provider, grants, system_clock())
             connection.execute("VACUUM (ANALYZE) reward_outbox")
-            with place.running(dispatcher(url, **_where(provider, served.port, http_port))) as running:
+            with bench.running(dispatcher(url, **_where(provider, served.port, http_port))) as running:
                 _wait_until_delivered(connection)
                 cpu_us = 1e6 * cpu_seconds(running.running_pid) / grants
             ((delivered, seconds),) = statement("delivered").rows(connection)

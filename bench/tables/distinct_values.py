@@ -1,4 +1,4 @@
-"""Events that bring values which a tally of distinct values has counted, beside a tally with few of them."""
+"""Events that bring values which a tally of distinct values has counted, compared with a tally with few of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.figures import Table, Unit, at_most
 from bench.load import POSTGRES, Run, median, ratio
 from bench.services import EVENT_HANDLER, ServerProcess
 from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, SATURATION
-from bench.workplace import Ground, Workplace, calls_for
+from bench.workbench import Setup, Workbench, calls_for
 from shared.domain.distinct_values import DistinctValue, value_hash
 from shared.domain.events import Event
 from shared.domain.goal import DISTINCT_MAX, Source, Stat
@@ -31,25 +31,25 @@ PLAYERS = 100
 _ROUNDS = Stat(Source.STAT, "rounds")
 
 
-def add_distinct_values(place: Workplace, table: Table) -> None:
-    """Add what an event costs Postgres whose value a large tally has counted, beside a small one."""
-    ground = place.changed(place.empty_ground(), "distinct", _with_a_goal)
+def add_distinct_values(bench: Workbench, table: Table) -> None:
+    """Add what an event costs Postgres whose value a large tally has counted, compared with a small one."""
+    setup = bench.changed(bench.empty_setup(), "distinct", _with_a_goal)
     for number in (MANY, FEW):
-        _fill(ground, number)
+        _fill(setup, number)
     events = count()
-    with place.service(EVENT_HANDLER, ground) as handler:
-        turns = place.in_turns(
+    with bench.service(EVENT_HANDLER, setup) as handler:
+        pairs = bench.alternating(
             "events with values that were counted",
-            partial(_play_rounds, place, handler, events, MANY),
-            partial(_play_rounds, place, handler, events, FEW),
+            partial(_play_rounds, bench, handler, events, MANY),
+            partial(_play_rounds, bench, handler, events, FEW),
         )
     table.add(
         f"CPU of Postgres per event, {MANY:,} distinct values",
-        median([run.cpu_us(POSTGRES) / BATCH for run, _ in turns]),
+        median([run.cpu_us(POSTGRES) / BATCH for run, _ in pairs]),
         Unit.MICROSECONDS,
     )
-    cpu = ratio([(run.cpu_us(POSTGRES), other.cpu_us(POSTGRES)) for run, other in turns])
-    table.add(f"CPU of Postgres beside {FEW} distinct values", cpu.value, Unit.RATIO, at_most(1.1), str(cpu))
+    cpu = ratio([(run.cpu_us(POSTGRES), other.cpu_us(POSTGRES)) for run, other in pairs])
+    table.add(f"CPU of Postgres relative to {FEW} distinct values", cpu.value, Unit.RATIO, at_most(1.1), str(cpu))
 
 
 def _with_a_goal(document: Any) -> None:
@@ -68,12 +68,12 @@ def _with_a_goal(document: Any) -> None:
     document["challenges"].append({"id": "maps", "name": "Maps", "goals": [goal]})
 
 
-def _fill(ground: Ground, number: int) -> None:
+def _fill(setup: Setup, number: int) -> None:
     """Store players whose tallies have counted this number of values."""
-    [stat] = [each.stat for each in ground.catalogue.derived_stats]
+    [stat] = [each.stat for each in setup.catalogue.derived_stats]
     hashes = [value_hash(_map(each)) for each in range(number)]
     now = system_clock()
-    with connected(ground.url) as connection:
+    with connected(setup.url) as connection:
         for player in _players(number):
             values = [DistinctValue(player, LIFETIME.text, LIFETIME_START, stat, each) for each in hashes]
             distinct_values.insert_missing(connection, values)
@@ -89,9 +89,9 @@ def _map(number: int) -> str:
     return f"map {number}"
 
 
-def _play_rounds(place: Workplace, handler: ServerProcess, numbers: count[int], values: int) -> Run:
+def _play_rounds(bench: Workbench, handler: ServerProcess, numbers: count[int], values: int) -> Run:
     """Report batches of events, each with another value that the player's tally has counted."""
-    stretch = place.terms.turn
+    length = bench.scale.short_run
     now = system_clock()
     players = _players(values)
 
@@ -101,6 +101,6 @@ def _play_rounds(place: Workplace, handler: ServerProcess, numbers: count[int], 
 
     requests = [
         rpc.ReportEventsRequest(events=map(message, map(event, islice(numbers, BATCH)))).SerializeToString()
-        for _ in range(calls_for(stretch, RATE_MAX / BATCH))
+        for _ in range(calls_for(length, RATE_MAX / BATCH))
     ]
-    return place.play(handler, REPORT_BATCH, requests, SATURATION, stretch)
+    return bench.play(handler, REPORT_BATCH, requests, SATURATION, length)

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.database import connected, opened, statement
 from bench.events import MEASURED
 from bench.figures import Table, Unit, at_most
-from bench.workplace import Workplace
+from bench.workbench import Workbench
 from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR, MINUTE, Instant
 from shared.domain.leaderboard import Leaderboard, LeaderboardMeasure
@@ -48,35 +48,35 @@ class _Clock:
         return self.now
 
 
-def measure_duties(place: Workplace) -> Table:
+def measure_duties(bench: Workbench) -> Table:
     """Measure the CPU of the session of each duty."""
-    players = place.terms.ranked
+    players = bench.scale.ranked
     table = Table(
         "duties",
         f"Duties over {players:,} players",
         "CPU of the duty's session of Postgres, whose steps follow each other without rests. Each player is on a "
         "leaderboard of all time and on one of a past day.",
     )
-    ground = place.empty_ground()
+    setup = bench.empty_setup()
     clock = _Clock(system_clock())
     day = (clock() - HORIZON - 2 * DAY) // DAY * DAY
     boards = tuple(
         Leaderboard(name, name, "", LeaderboardMeasure.HIGHEST, STAT, schedule, ascending=False, shared_ranks=True)
         for name, schedule in (("ever", LIFETIME), ("daily", DAILY))
     )
-    catalogue = replace(ground.catalogue, leaderboards=boards, version="duties")
-    with opened(ground.url) as database:
-        place.say(f"duties: giving {players:,} players two scores")
+    catalogue = replace(setup.catalogue, leaderboards=boards, version="duties")
+    with opened(setup.url) as database:
+        bench.say(f"duties: giving {players:,} players two scores")
         record_catalogue(database, catalogue, clock(), time.monotonic() + PATIENCE_S)
         database.autocommit(lambda connection: open_periods(connection, catalogue, day, clock()), _deadline())
-        with connected(ground.url) as connection:
+        with connected(setup.url) as connection:
             connection.execute("SET statement_timeout = 0")
             _FILL.rows(connection, STAT.code, players)
             _FILL_DAY.rows(connection, STAT.code, DAILY.text, day)
             connection.execute("VACUUM (ANALYZE) tally")
         refresh = RankingRefresh(database, clock, Telemetry(), "bench")
         count = partial(ChallengeCount(database, "bench", clock).one_pass, catalogue)
-        place.say("duties: visiting all players")
+        bench.say("duties: visiting all players")
         for duty, one_pass, what, number in (
             ("refresh ranking", refresh.one_pass, "score", 2 * players),
             ("count challenges", count, "player", players),
@@ -93,7 +93,7 @@ def measure_duties(place: Workplace) -> Table:
         cpu_s = _cpu_s(database, refresh.one_pass)
         table.add(f"`refresh ranking`, {CHANGED:,} players changed: CPU", cpu_s, Unit.SECONDS, at_most(CPU_S))
         clock.now += DAY
-        place.say("duties: visiting all players again")
+        bench.say("duties: visiting all players again")
         cpu_us = _cpu_s(database, refresh.one_pass) / (2 * players) * 1e6
         table.add("`refresh ranking`, daily visit of all: CPU a score", cpu_us, Unit.MICROSECONDS)
         finish = PeriodFinish(database, "bench", clock)

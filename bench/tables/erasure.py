@@ -1,4 +1,4 @@
-"""Export and erasure of players with 5,000 completions, beside events; and the import of players."""
+"""Export and erasure of players with 5,000 completions, while events arrive; and the import of players."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.load import Run
 from bench.services import EVENT_HANDLER
 from bench.tables.calls import add_medians, add_ratio
 from bench.tables.events import RATE, REPORT, report_request
-from bench.workplace import Ground, Workplace, calls_for
+from bench.workbench import Setup, Workbench, calls_for
 from shared.domain.erasure import key_hash, player_hash, pseudonym_of
 from shared.domain.events import CompletionKey
 from shared.domain.instant import LIFETIME_START
@@ -43,29 +43,30 @@ TALLIES = 20
 PATIENCE_S = 30.0
 
 
-def measure_erasure(place: Workplace) -> Table:
-    """Measure exports and erasures, events beside them, and the import of players."""
+def measure_erasure(bench: Workbench) -> Table:
+    """Measure exports and erasures, events meanwhile, and the import of players."""
     table = Table(
         "erasure",
         "Export, erasure and import of players",
-        f"Players with 5,000 completions are exported and erased one after the other; events at {RATE:g}/s, in turns "
-        f"without and with it. {IMPORTED:,} players with {TALLIES} tallies each are imported into an empty database.",
+        f"Players with 5,000 completions are exported and erased one after the other; events at {RATE:g}/s, "
+        f"alternately without and with it. {IMPORTED:,} players with {TALLIES} tallies each are imported into an empty "
+        "database.",
     )
-    took = _Took()
-    turns: list[tuple[Run, Run]] = []
-    for _ in place.rounds("erasure", place.terms.rounds):
-        with place.ground() as ground:
-            _store_veterans(ground)
-            without = _report(place, ground)
-            with took.erasing(ground.url):
-                turns.append((_report(place, ground), without))
-    table.add("export of a player, median", median(took.exports) * 1_000, Unit.MILLISECONDS)
-    table.add("erasure of a player, median", median(took.erasures) * 1_000, Unit.MILLISECONDS, at_most(2_000))
-    slowest = f"of {len(took.erasures)}"
-    table.add("slowest erasure", max(took.erasures) * 1_000, Unit.MILLISECONDS, at_most(2_000), slowest)
-    add_medians(table, "latency while erasing", turns, _p95_ms, Unit.MILLISECONDS, "p95")
-    add_ratio(table, "latency while erasing beside without, p95", turns, _p95_ms, at_most(1.5))
-    table.add("players imported in a second", _import(place), Unit.COUNT, at_least(2_000))
+    eraser = _Eraser()
+    pairs: list[tuple[Run, Run]] = []
+    for _ in bench.rounds("erasure", bench.scale.rounds):
+        with bench.setup() as setup:
+            _store_veterans(setup)
+            without = _report(bench, setup)
+            with eraser.erasing(setup.url):
+                pairs.append((_report(bench, setup), without))
+    table.add("export of a player, median", median(eraser.exports) * 1_000, Unit.MILLISECONDS)
+    table.add("erasure of a player, median", median(eraser.erasures) * 1_000, Unit.MILLISECONDS, at_most(2_000))
+    slowest = f"of {len(eraser.erasures)}"
+    table.add("slowest erasure", max(eraser.erasures) * 1_000, Unit.MILLISECONDS, at_most(2_000), slowest)
+    add_medians(table, "latency while erasing", pairs, _p95_ms, Unit.MILLISECONDS, "p95")
+    add_ratio(table, "p95 latency, erasing relative to not erasing", pairs, _p95_ms, at_most(1.5))
+    table.add("players imported in a second", _import(bench), Unit.COUNT, at_least(2_000))
     return table
 
 
@@ -77,9 +78,9 @@ def _veterans() -> list[str]:
     return [f"veteran {number}" for number in range(VETERANS)]
 
 
-def _store_veterans(ground: Ground) -> None:
-    goals = list(ground.catalogue.goals)
-    with connected(ground.url) as connection:
+def _store_veterans(setup: Setup) -> None:
+    goals = list(setup.catalogue.goals)
+    with connected(setup.url) as connection:
         for user_id in _veterans():
             run_transaction(connection, partial(_complete, user_id=user_id, goals=goals))
         connection.execute("VACUUM (ANALYZE) completion")
@@ -91,7 +92,7 @@ def _complete(connection: Connection, user_id: str, goals: Sequence[str]) -> Non
     completions.insert_missing(connection, dict.fromkeys(keys, CompletionRecord(challenge_id="arena")))
 
 
-class _Took:
+class _Eraser:
     """Exports and erases players in a thread, and notes how long each took in seconds."""
 
     def __init__(self) -> None:
@@ -119,9 +120,9 @@ class _Took:
 
 
 class _Erasing:
-    def __init__(self, url: str, took: _Took) -> None:
+    def __init__(self, url: str, eraser: _Eraser) -> None:
         self._over = threading.Event()
-        self._thread = threading.Thread(target=took.work, args=(url, self._over))
+        self._thread = threading.Thread(target=eraser.work, args=(url, self._over))
 
     def __enter__(self) -> None:
         self._thread.start()
@@ -131,23 +132,23 @@ class _Erasing:
         self._thread.join()
 
 
-def _report(place: Workplace, ground: Ground) -> Run:
-    with place.service(EVENT_HANDLER, ground) as handler:
-        events = list(islice(ground.play.events(system_clock()), calls_for(place.terms.stretch, RATE)))
-        run = place.play_at(handler, REPORT, map(report_request, events), RATE, writes="floor_event")
-        ground.play.take_back([[event] for event in events[len(run.played.codes) :]])
+def _report(bench: Workbench, setup: Setup) -> Run:
+    with bench.service(EVENT_HANDLER, setup) as handler:
+        events = list(islice(setup.play.events(system_clock()), calls_for(bench.scale.long_run, RATE)))
+        run = bench.play_at(handler, REPORT, map(report_request, events), RATE, writes="floor_event")
+        setup.play.undo([[event] for event in events[len(run.played.codes) :]])
         return run
 
 
-def _import(place: Workplace) -> float:
+def _import(bench: Workbench) -> float:
     """Return the number of players that are imported in a second."""
-    ground = place.empty_ground()
-    with opened(ground.url) as database:
+    setup = bench.empty_setup()
+    with opened(setup.url) as database:
         tables = database.autocommit(player_import.tables_of_players, time.monotonic() + PATIENCE_S)
-        importing = PlayerImport(database, ground.catalogue, tables, "bench", dry=False)
+        importing = PlayerImport(database, setup.catalogue, tables, "bench", dry=False)
         texts = list(_lines())
         started = time.monotonic()
-        reader = LineReader(tables, ground.catalogue, "bench")
+        reader = LineReader(tables, setup.catalogue, "bench")
         for batch in batches(reader.rows(texts)):
             importing.store(batch)
         return importing.outcome.players / (time.monotonic() - started)

@@ -13,8 +13,8 @@ from bench.figures import Table, at_least, at_most
 from bench.load import Run
 from bench.services import EVENT_HANDLER
 from bench.tables.calls import add_calls, add_saturated
-from bench.workplace import Workplace, calls_for
-from load_generator.plan import ClosedLoop, OpenLoop, Stretch
+from bench.workbench import Workbench, calls_for
+from load_generator.plan import ClosedLoop, OpenLoop, RunLength
 from shared.domain.events import Event
 from shared.runtime.clock import system_clock
 
@@ -32,45 +32,45 @@ RATE_MAX = 6_000.0
 """Events prepared per second, more than a saturated handler takes."""
 
 
-def measure_events(place: Workplace) -> Table:
-    """Measure how long an event takes to be durable, and events per core beside an empty handler."""
+def measure_events(bench: Workbench) -> Table:
+    """Measure how long an event takes to be durable, and events per core compared with an empty handler."""
     table = Table(
         "events",
         "ReportEvent, acknowledged after COMMIT",
-        f"{place.terms.players:,} players with history; a fifth logins, the rest rising values of four stats. "
-        f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections, in turns with the "
-        "empty handler.",
+        f"{bench.scale.players:,} players with history; a fifth logins, the rest rising values of four stats. "
+        f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections, alternating with "
+        "the empty handler.",
     )
-    with place.ground() as ground, place.service(EVENT_HANDLER, ground) as handler:
-        before = read_tallies(ground.url)
-        told: list[Reported] = []
+    with bench.setup() as setup, bench.service(EVENT_HANDLER, setup) as handler:
+        before = read_tallies(setup.url)
+        outcomes: list[Reported] = []
 
-        def report(pace: OpenLoop | ClosedLoop, stretch: Stretch, rate: float) -> Run:
+        def report(pace: OpenLoop | ClosedLoop, length: RunLength, rate: float) -> Run:
             """Report the next events of the game, at most at this rate."""
-            events = list(islice(ground.play.events(system_clock()), calls_for(stretch, rate)))
-            run = place.play(handler, REPORT, map(report_request, events), pace, stretch, keep_every=1)
+            events = list(islice(setup.play.events(system_clock()), calls_for(length, rate)))
+            run = bench.play(handler, REPORT, map(report_request, events), pace, length, keep_every=1)
             calls = [[event] for event in events]
-            ground.play.take_back(calls[len(run.played.codes) :])
-            told.append(reported(run, calls, rpc.ReportEventResponse))
+            setup.play.undo(calls[len(run.played.codes) :])
+            outcomes.append(reported(run, calls, rpc.ReportEventResponse))
             return run
 
         steady: dict[str, Run] = {}
         for name, pace, rate in PACES:
-            place.say(f"events: {name}")
-            steady[name] = run = report(pace, place.terms.stretch, rate)
-            empty_requests = list(map(report_request, told[-1].applied))
-            place.play_floor(run, handler, REPORT, empty_requests, pace, "floor_event")
-        turn = place.terms.turn
-        with place.running(services.empty_handler(run.response_bytes, EVENT_HANDLER)) as empty:
-            turns = place.in_turns(
+            bench.say(f"events: {name}")
+            steady[name] = run = report(pace, bench.scale.long_run, rate)
+            empty_requests = list(map(report_request, outcomes[-1].applied))
+            bench.play_floor(run, handler, REPORT, empty_requests, pace, "floor_event")
+        length = bench.scale.short_run
+        with bench.running(services.empty_handler(run.response_bytes, EVENT_HANDLER)) as empty:
+            pairs = bench.alternating(
                 "events: saturated",
-                lambda: report(SATURATION, turn, RATE_MAX),
-                lambda: place.play(empty, REPORT, empty_requests, SATURATION, turn, repeat=True),
+                lambda: report(SATURATION, length, RATE_MAX),
+                lambda: bench.play(empty, REPORT, empty_requests, SATURATION, length, repeat=True),
             )
         for name, run in steady.items():
             add_calls(table, name, run, p50=6.0, p95=12.0, p99=30.0, floor_p50=at_most(1.5 if name == ALONE else 2.0))
-        add_saturated(table, turns, per_core=at_least(0.38), aim="aim 0.5; ")
-        check_events(table, ground.url, before, told)
+        add_saturated(table, pairs, per_core=at_least(0.38), aim="aim 0.5; ")
+        check_events(table, setup.url, before, outcomes)
     return table
 
 

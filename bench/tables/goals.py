@@ -1,4 +1,4 @@
-"""Goals by kind: events that complete goals over others, and events that meet derived stats, beside plain ones."""
+"""Goals by kind: events that complete goals over others or meet derived stats, compared with plain ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.load import POSTGRES, SERVER, Run, median, ratio
 from bench.services import EVENT_HANDLER, ServerProcess
 from bench.tables.batches import BATCH, RATE_MAX, REPORT_BATCH, SATURATION
 from bench.tables.distinct_values import FEW, MANY, add_distinct_values
-from bench.workplace import Workplace, calls_for
+from bench.workbench import Workbench, calls_for
 from shared.domain.events import Event
 from shared.domain.goal import Source, Stat
 from shared.runtime.clock import system_clock
@@ -30,60 +30,63 @@ PLAYERS = 20_000
 """Players whose shots are counted: hardly any two events of a batch are of one player."""
 
 
-def measure_goals(place: Workplace) -> Table:
+def measure_goals(bench: Workbench) -> Table:
     """Measure events that complete a goal, with and without goals over it."""
     table = Table(
         "goals",
         "Requirements of goals",
         f"{BATCH:,} events a batch, each of another new player. Each completes a goal, which completes one over goals "
-        "and one over points, beside the same goal alone. Saturated, in turns. Then events with 4 attributes: with "
-        f"{DERIVED:,} derived stats of which they meet none, and with two of which they meet both, beside a catalogue "
-        f"without. Then events with a value that a tally of {MANY:,} distinct ones has counted, beside {FEW}.",
+        "and one over points, compared with the same goal alone. Saturated, alternating. Then events with 4 "
+        f"attributes: with {DERIVED:,} derived stats of which they meet none, and with two of which they meet both, "
+        f"compared with a catalogue without. Then events with a value that a tally of {MANY:,} distinct ones has "
+        f"counted, compared with {FEW}.",
     )
     players = count()
     with ExitStack() as running:
-        grounds = [
-            place.changed(place.empty_ground(), name, change)
+        setups = [
+            bench.changed(bench.empty_setup(), name, change)
             for name, change in (("alone", _with_a_goal), ("cascades", _with_goals_over_it))
         ]
-        alone, cascading = (running.enter_context(place.service(EVENT_HANDLER, ground)) for ground in grounds)
-        turns = place.in_turns(
+        alone, cascading = (running.enter_context(bench.service(EVENT_HANDLER, setup)) for setup in setups)
+        pairs = bench.alternating(
             "events that complete goals",
-            lambda: _report(place, cascading, players),
-            lambda: _report(place, alone, players),
+            lambda: _report(bench, cascading, players),
+            lambda: _report(bench, alone, players),
         )
     for name, process in (("the handler", SERVER), ("Postgres", POSTGRES)):
-        per_event = median([run.cpu_us(process) / BATCH for run, _ in turns])
+        per_event = median([run.cpu_us(process) / BATCH for run, _ in pairs])
         table.add(f"CPU of {name} per event with a cascade", per_event, Unit.MICROSECONDS)
-        cpu = ratio([(run.cpu_us(process), other.cpu_us(process)) for run, other in turns])
-        table.add(f"CPU of {name} beside one goal", cpu.value, Unit.RATIO, note=str(cpu))
-    both = ratio([(_cpu_us(run), _cpu_us(other)) for run, other in turns])
-    table.add("CPU beside one goal", both.value, Unit.RATIO, at_most(2.0), str(both))
-    _add_derived_stats(place, table)
-    add_distinct_values(place, table)
+        cpu = ratio([(run.cpu_us(process), other.cpu_us(process)) for run, other in pairs])
+        table.add(f"CPU of {name} relative to one goal", cpu.value, Unit.RATIO, note=str(cpu))
+    both = ratio([(_cpu_us(run), _cpu_us(other)) for run, other in pairs])
+    table.add("CPU relative to one goal", both.value, Unit.RATIO, at_most(2.0), str(both))
+    _add_derived_stats(bench, table)
+    add_distinct_values(bench, table)
     return table
 
 
-def _add_derived_stats(place: Workplace, table: Table) -> None:
-    """Add the throughput of events with attributes, with derived stats beside without."""
+def _add_derived_stats(bench: Workbench, table: Table) -> None:
+    """Add the throughput of events with attributes, with derived stats compared with without."""
     events = count()
     with ExitStack() as running:
         plain, unmet, met = (
-            running.enter_context(place.service(EVENT_HANDLER, place.changed(place.empty_ground(), name, change)))
+            running.enter_context(bench.service(EVENT_HANDLER, bench.changed(bench.empty_setup(), name, change)))
             for name, change in (("plain", _with_shots), ("unmet", _with_unmet_stats), ("met", _with_met_stats))
         )
         for name, handler, target in (
             (f"events with 4 attributes, {DERIVED:,} derived stats unmet", unmet, 0.9),
             ("events that meet two derived stats", met, 0.45),
         ):
-            turns = place.in_turns(name, partial(_shoot, place, handler, events), partial(_shoot, place, plain, events))
-            rates = ratio([(run.rate, other.rate) for run, other in turns])
-            table.add(f"{name}: rate beside none", rates.value, Unit.RATIO, at_least(target), str(rates))
+            pairs = bench.alternating(
+                name, partial(_shoot, bench, handler, events), partial(_shoot, bench, plain, events)
+            )
+            rates = ratio([(run.rate, other.rate) for run, other in pairs])
+            table.add(f"{name}: rate relative to none", rates.value, Unit.RATIO, at_least(target), str(rates))
 
 
-def _shoot(place: Workplace, handler: ServerProcess, numbers: count[int]) -> Run:
+def _shoot(bench: Workbench, handler: ServerProcess, numbers: count[int]) -> Run:
     """Report batches of events with 4 attributes."""
-    stretch = place.terms.turn
+    length = bench.scale.short_run
     now = system_clock()
 
     def event(number: int) -> Event:
@@ -97,25 +100,25 @@ def _shoot(place: Workplace, handler: ServerProcess, numbers: count[int]) -> Run
 
     requests = [
         rpc.ReportEventsRequest(events=map(message, map(event, islice(numbers, BATCH)))).SerializeToString()
-        for _ in range(calls_for(stretch, RATE_MAX / BATCH))
+        for _ in range(calls_for(length, RATE_MAX / BATCH))
     ]
-    return place.play(handler, REPORT_BATCH, requests, SATURATION, stretch)
+    return bench.play(handler, REPORT_BATCH, requests, SATURATION, length)
 
 
 def _cpu_us(run: Run) -> float:
     return run.cpu_us() + run.cpu_us(POSTGRES)
 
 
-def _report(place: Workplace, handler: ServerProcess, players: count[int]) -> Run:
-    stretch = place.terms.turn
+def _report(bench: Workbench, handler: ServerProcess, players: count[int]) -> Run:
+    length = bench.scale.short_run
     now = system_clock()
 
     def request() -> bytes:
         events = [Event(f"{number}", f"player {number}", now, _WINS, delta=1) for number in islice(players, BATCH)]
         return rpc.ReportEventsRequest(events=map(message, events)).SerializeToString()
 
-    requests = [request() for _ in range(calls_for(stretch, COMPLETING_RATE_MAX / BATCH))]
-    return place.play(handler, REPORT_BATCH, requests, SATURATION, stretch)
+    requests = [request() for _ in range(calls_for(length, COMPLETING_RATE_MAX / BATCH))]
+    return bench.play(handler, REPORT_BATCH, requests, SATURATION, length)
 
 
 def _goal(goal_id: str, **keys: Any) -> dict[str, Any]:

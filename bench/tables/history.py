@@ -6,7 +6,7 @@ import time
 
 from bench.database import connected, opened, statement
 from bench.figures import Table, Unit, quotient
-from bench.workplace import Workplace
+from bench.workbench import Workbench
 from shared.domain.grants import Granted, RetryPolicy, settle
 from shared.domain.instant import SECOND
 from shared.operations.rewards.move_grants import GrantMoves
@@ -32,7 +32,7 @@ SELECT
 """
 
 
-def measure_history(place: Workplace) -> Table:
+def measure_history(bench: Workbench) -> Table:
     """Measure bytes of a claim in both tables, and the time of a move."""
     table = Table(
         "history",
@@ -40,10 +40,10 @@ def measure_history(place: Workplace) -> Table:
         f"{CLAIMS:,} claims of {PLAYERS:,} players with request ids, delivered in portions of {LEASED}; vacuumed "
         f"after each {CLAIMS_A_ROUND:,}. Bytes are those of the tables with their indexes.",
     )
-    url = place.empty_ground().url
+    url = bench.empty_setup().url
     with connected(url) as connection, opened(url, pool_size=2) as database:
         for start in range(0, CLAIMS, CLAIMS_A_ROUND):
-            place.say(f"history: {start:,} of {CLAIMS:,} claims")
+            bench.say(f"history: {start:,} of {CLAIMS:,} claims")
             statement("fill_claims").rows(connection, start, CLAIMS_A_ROUND, PLAYERS, system_clock() - SECOND)
             _deliver(database)
             connection.execute("VACUUM (ANALYZE) reward_outbox")
@@ -57,7 +57,7 @@ def measure_history(place: Workplace) -> Table:
     table.check("claims that were not moved", CLAIMS - moved)
     table.add("a claim in the outbox", quotient(in_outbox, CLAIMS), Unit.BYTES)
     table.add("a claim in the history", quotient(in_history, CLAIMS), Unit.BYTES)
-    table.add("history beside outbox", quotient(in_history, in_outbox), Unit.RATIO)
+    table.add("history relative to outbox", quotient(in_history, in_outbox), Unit.RATIO)
     table.add("move of a grant, in steps of 1,000", move_us, Unit.MICROSECONDS)
     return table
 

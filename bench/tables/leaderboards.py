@@ -17,7 +17,7 @@ from bench.tables.board_upkeep import rank, with_boards
 from bench.tables.calls import add_calls
 from bench.tables.events import RATE as EVENTS_RATE
 from bench.tables.events import REPORT, report_request
-from bench.workplace import SEED, Workplace, calls_for
+from bench.workbench import SEED, Workbench, calls_for
 from load_generator.plan import OpenLoop
 from shared.runtime.clock import system_clock
 
@@ -50,9 +50,9 @@ POSTGRES_RANKING = Source("from Postgres", 30.0, 30.0)
 REDIS = Source("from Redis", 5.0, 8.0)
 
 
-def measure_leaderboards(place: Workplace) -> Table:
+def measure_leaderboards(bench: Workbench) -> Table:
     """Measure latency at a fixed rate without and with Redis."""
-    players = place.terms.ranked
+    players = bench.scale.ranked
     table = Table(
         "leaderboards",
         f"A leaderboard of {players:,} players",
@@ -61,30 +61,30 @@ def measure_leaderboards(place: Workplace) -> Table:
         "reads the ranking in Postgres, and from one with Redis. Then as many questions, a fifth of them for the first "
         f"{TOP}, while {EVENTS_RATE:g} events/s go on, of which a fifth are scores.",
     )
-    ground = with_boards(place, place.empty_ground())
-    place.say(f"leaderboards: giving {players:,} players a score")
-    rank(ground.url, players)
-    with place.service(CHALLENGE_SERVICE, ground) as service:
-        place.say("leaderboards: waiting for the first ranking in Postgres")
+    setup = with_boards(bench, bench.empty_setup())
+    bench.say(f"leaderboards: giving {players:,} players a score")
+    rank(setup.url, players)
+    with bench.service(CHALLENGE_SERVICE, setup) as service:
+        bench.say("leaderboards: waiting for the first ranking in Postgres")
         wait_until_ranked(service.port, BOARD, READY_S, lambda state: state.size == players)
-        _add_reads(place, table, service, POSTGRES_RANKING)
-    with place.redis() as redis_url, place.service(CHALLENGE_SERVICE, ground, REDIS_URL=redis_url) as service:
-        place.say("leaderboards: waiting for the ranking in Redis")
+        _add_reads(bench, table, service, POSTGRES_RANKING)
+    with bench.redis() as redis_url, bench.service(CHALLENGE_SERVICE, setup, REDIS_URL=redis_url) as service:
+        bench.say("leaderboards: waiting for the ranking in Redis")
         # Nothing changes, so the ranking in Postgres is not refreshed: only Redis' is as of later than this.
         begun = system_clock()
         wait_until_ranked(service.port, BOARD, READY_S, lambda state: state.fresh_at.ToMicroseconds() >= begun)
-        _add_reads(place, table, service, REDIS)
-        with place.service(EVENT_HANDLER, ground, REDIS_URL=redis_url) as events:
-            _add_hits(place, table, service, events)
+        _add_reads(bench, table, service, REDIS)
+        with bench.service(EVENT_HANDLER, setup, REDIS_URL=redis_url) as events:
+            _add_hits(bench, table, service, events)
     return table
 
 
-def _add_reads(place: Workplace, table: Table, service: ServerProcess, source: Source) -> None:
+def _add_reads(bench: Workbench, table: Table, service: ServerProcess, source: Source) -> None:
     """Add the latency of both calls, and check the responses."""
-    players, random = place.terms.ranked, Random(SEED)
-    asked = [random.randint(1, players) for _ in range(calls_for(place.terms.stretch, RATE))]
-    ranks = place.play_at(service, RANK, map(_rank_request, asked), RATE, keep_every=1)
-    lists = place.play_at(service, LIST, [_TOP_REQUEST], RATE, repeat=True, keep_every=10)
+    players, random = bench.scale.ranked, Random(SEED)
+    asked = [random.randint(1, players) for _ in range(calls_for(bench.scale.long_run, RATE))]
+    ranks = bench.play_at(service, RANK, map(_rank_request, asked), RATE, keep_every=1)
+    lists = bench.play_at(service, LIST, [_TOP_REQUEST], RATE, repeat=True, keep_every=10)
     scores = sorted(map(_score, range(1, players + 1)))
     wrong_ranks = sum(not _is_rank(response, asked[number], scores) for number, response in ranks.responses.items())
     wrong_lists = sum(not _is_top(response, scores) for response in lists.responses.values())
@@ -96,19 +96,19 @@ def _add_reads(place: Workplace, table: Table, service: ServerProcess, source: S
         table.check(f"wrong responses of {name} {source.name}", wrong, f"of {len(run.responses):,}")
 
 
-def _add_hits(place: Workplace, table: Table, service: ServerProcess, events: ServerProcess) -> None:
+def _add_hits(bench: Workbench, table: Table, service: ServerProcess, events: ServerProcess) -> None:
     """Add the share of questions that Redis serves while the leaderboard changes."""
-    stretch, rate = place.terms.stretch, RATE + EVENTS_RATE
-    place.say(f"leaderboards: questions at {RATE:g}/s with events at {EVENTS_RATE:g}/s")
+    length, rate = bench.scale.long_run, RATE + EVENTS_RATE
+    bench.say(f"leaderboards: questions at {RATE:g}/s with events at {EVENTS_RATE:g}/s")
     before = _read_outcomes(service)
     methods = [(0, RANK), (0, LIST), (1, REPORT)]
-    calls = _game(place.terms.ranked, calls_for(stretch, rate))
-    run = place.play_mix(
+    calls = _game(bench.scale.ranked, calls_for(length, rate))
+    run = bench.play_mix(
         {server.name: server for server in (service, events)},
         methods,
         calls,
         OpenLoop(rate=rate),
-        stretch,
+        length,
         keep_every=[0, 0, 0],
     )
     hits, misses = (now - then for now, then in zip(_read_outcomes(service), before, strict=True))
@@ -174,9 +174,9 @@ def _is_rank(encoded: bytes, number: int, scores: Sequence[int]) -> bool:
     score, size = _score(number), len(scores)
     rank = 1 + size - bisect_left(scores, score + 1)
     around = [entry.place for entry in response.neighbours]
-    place = response.entry.place
+    own = response.entry.place
     return (response.entry.score, response.entry.rank, response.state.size) == (score, rank, size) and around == list(
-        range(max(1, place - NEIGHBOURS), min(size, place + NEIGHBOURS) + 1)
+        range(max(1, own - NEIGHBOURS), min(size, own + NEIGHBOURS) + 1)
     )
 
 

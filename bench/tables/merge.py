@@ -1,4 +1,4 @@
-"""The merge of tallies beside two updates of as many progress rows, of which a player has one for each goal."""
+"""The merge of tallies compared with two updates of as many progress rows, of which a player has one for each goal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import median
 from bench.database import connected, statement, text
 from bench.figures import Table, Unit, at_least
 from bench.machine import thread_cpu_us
-from bench.workplace import Ground, Workplace
+from bench.workbench import Setup, Workbench
 from shared.domain.events import Event
 from shared.domain.goal import Goal
 from shared.domain.tally import fold
@@ -58,26 +58,26 @@ class _Batch:
         return lambda connection: connection.execute(sql, parameters, prepare=False, binary=True)
 
 
-def measure_merge(place: Workplace) -> Table:
+def measure_merge(bench: Workbench) -> Table:
     """Measure the CPU of the session for the merge and for both updates, on batches of several sizes."""
     table = Table(
         "merge",
-        "The merge of tallies beside a progress row for each goal",
-        "CPU of the session in Postgres for one transaction, in turns, medians. The merge is prepared, as the services "
-        "execute it. The updates of progress rows are sent as text: an upsert with nine correlated subqueries, and an "
-        f"update from a join. Each player has {GOALS} progress rows.",
+        "The merge of tallies compared with a progress row for each goal",
+        "CPU of the session in Postgres for one transaction, alternating, medians. The merge is prepared, as the "
+        "services execute it. The updates of progress rows are sent as text: an upsert with nine correlated "
+        f"subqueries, and an update from a join. Each player has {GOALS} progress rows.",
     )
-    with place.ground() as ground, connected(ground.url) as connection:
-        goals = list(ground.catalogue.default_goals)[:GOALS]
+    with bench.setup() as setup, connected(setup.url) as connection:
+        goals = list(setup.catalogue.default_goals)[:GOALS]
         _fill(connection, goals)
         for size in SIZES:
-            if size > len(ground.play.players):
+            if size > len(setup.play.players):
                 break
-            place.say(f"merge: {size:,} rows")
-            costs = _costs(ground, goals, size, connection)
+            bench.say(f"merge: {size:,} rows")
+            costs = _costs(setup, goals, size, connection)
             fastest = min(costs[CORRELATED], costs[JOINED])
             table.add(
-                f"{size:,} rows: the cheaper update beside the merge",
+                f"{size:,} rows: the cheaper update relative to the merge",
                 fastest / costs[MERGE],
                 Unit.RATIO,
                 at_least(1.0),
@@ -93,13 +93,13 @@ def _fill(connection: Connection, goals: Sequence[Goal]) -> None:
     connection.execute("VACUUM (ANALYZE) goal_progress")
 
 
-def _costs(ground: Ground, goals: Sequence[Goal], size: int, connection: Connection) -> dict[str, float]:
+def _costs(setup: Setup, goals: Sequence[Goal], size: int, connection: Connection) -> dict[str, float]:
     """Return the median CPU time of each way in microseconds."""
     samples: dict[str, list[float]] = {MERGE: [], CORRELATED: [], JOINED: []}
     # The first round prepares and fills caches.
     for round_ in range(1 + max(RUNS_MIN, min(RUNS_MAX, ROWS_TOTAL // size))):
-        random = ground.play.random
-        players = sorted(random.sample(ground.play.players, size))
+        random = setup.play.random
+        players = sorted(random.sample(setup.play.players, size))
         batch = _Batch([(player, random.choice(goals)) for player in players])
         ways = {
             MERGE: batch.merge,

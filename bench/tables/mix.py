@@ -6,14 +6,14 @@ from itertools import count, islice
 
 from bench.correctness import is_whole
 from bench.figures import Table, Unit, at_most
-from bench.game import ACTIONS_PER_S, CALLS_PER_S, EVENTS_PER_S, NAMES, Game, game_begun
+from bench.game import ACTIONS_PER_S, CALLS_PER_S, EVENTS_PER_S, NAMES, WholeGame, game_begun
 from bench.load import POSTGRES, Run
 from bench.machine import memory_of
 from bench.tables.calls import add_memory
 from bench.tables.lists import LIST, list_request
 from bench.tables.players import INITIALIZE, new_player
-from bench.workplace import Workplace, calls_for
-from load_generator.plan import ClosedLoop, OpenLoop, Stretch
+from bench.workbench import Workbench, calls_for
+from load_generator.plan import ClosedLoop, OpenLoop, RunLength
 
 P95_MS = 25.0
 NEW_PLAYERS = OpenLoop(rate=600, connections=8)
@@ -22,34 +22,34 @@ NEW_PLAYERS_SHARE = 0.5
 PLAYERS_AT_ONCE = 1_000
 
 
-def measure_mix(place: Workplace) -> Table:
+def measure_mix(bench: Workbench) -> Table:
     """Measure latency of each RPC and memory of each process, and check everything afterwards."""
-    new = Stretch(0.0, place.terms.mix_s * NEW_PLAYERS_SHARE)
-    stretch = Stretch(1.0, place.terms.mix_s)
+    new = RunLength(0.0, bench.scale.mix_s * NEW_PLAYERS_SHARE)
+    length = RunLength(1.0, bench.scale.mix_s)
     table = Table(
         "mix",
         "New players, then players and events together",
-        f"{new.measured_s:g} s of {NEW_PLAYERS.rate:g} new players/s; then {stretch.measured_s:g} s of {ACTIONS_PER_S} "
-        f"actions/s of {place.terms.players:,} players with history (10 % initialize, 15 % set a goal active or not, "
+        f"{new.measured_s:g} s of {NEW_PLAYERS.rate:g} new players/s; then {length.measured_s:g} s of {ACTIONS_PER_S} "
+        f"actions/s of {bench.scale.players:,} players with history (10 % initialize, 15 % set a goal active or not, "
         "5 % select goals at random, 5 % list and then claim, 65 % list, half of these only active goals) and "
         f"{EVENTS_PER_S} events/s (a fifth logins). Both services on one core.",
     )
-    with game_begun(place) as game:
-        place.say(f"mix: new players for {new.measured_s:g} s")
+    with game_begun(bench) as game:
+        bench.say(f"mix: new players for {new.measured_s:g} s")
         some = islice(map(new_player, count()), calls_for(new, NEW_PLAYERS.rate))
-        arrived = place.play(game.servers[0], INITIALIZE, some, NEW_PLAYERS, new)
-        place.say(f"mix: players and events for {stretch.measured_s:g} s")
-        played = game.play(CALLS_PER_S, stretch)
+        arrived = bench.play(game.servers[0], INITIALIZE, some, NEW_PLAYERS, new)
+        bench.say(f"mix: players and events for {length.measured_s:g} s")
+        played = game.play(CALLS_PER_S, length)
         _add_latencies(table, arrived, played.run)
         for name in (*(server.name for server in game.servers), POSTGRES):
             table.add(f"cores used by {name}", played.run.cores(name))
         for server in game.servers:
             add_memory(table, server.name, server.running_pid)
-        postgres = memory_of(place.postgres_pid).resident
+        postgres = memory_of(bench.postgres_pid).resident
         table.add(f"memory of {POSTGRES}", postgres, Unit.MEBIBYTES, note="all its processes")
         played.faults.add_to(table)
         table.check("incomplete lists", played.broken_lists, f"of {played.kept_lists:,} that were kept")
-        _check_every_player(table, place, game)
+        _check_every_player(table, bench, game)
     return table
 
 
@@ -64,16 +64,16 @@ def _add_latencies(table: Table, arrived: Run, run: Run) -> None:
     table.add("delay of the generator itself, p95", run.late_ms(0.95), Unit.MILLISECONDS)
 
 
-def _check_every_player(table: Table, place: Workplace, game: Game) -> None:
+def _check_every_player(table: Table, bench: Workbench, game: WholeGame) -> None:
     """Add whether every player's list is complete afterwards."""
     broken = listed = 0
-    players = game.ground.play.players
+    players = game.setup.play.players
     for start in range(0, len(players), PLAYERS_AT_ONCE):
-        place.say(f"mix: checking every player's list, {listed:,} so far")
-        pace, stretch = ClosedLoop(in_flight=16), Stretch(0.0, 60.0)
+        bench.say(f"mix: checking every player's list, {listed:,} so far")
+        pace, length = ClosedLoop(in_flight=16), RunLength(0.0, 60.0)
         requests = map(list_request, players[start : start + PLAYERS_AT_ONCE])
-        lists = place.play(game.servers[0], LIST, requests, pace, stretch, keep_every=1).responses
+        lists = bench.play(game.servers[0], LIST, requests, pace, length, keep_every=1).responses
         listed += len(lists)
-        broken += sum(not is_whole(response, game.ground.catalogue) for response in lists.values())
+        broken += sum(not is_whole(response, game.setup.catalogue) for response in lists.values())
     missing = len(players) - listed
     table.check("players whose list is missing or incomplete afterwards", broken + missing, f"of {listed:,}")

@@ -11,7 +11,7 @@ from bench.capacity_model import Relation
 from bench.database import connected, statement, text
 from bench.figures import Table, Unit, at_most, quotient
 from bench.machine import thread_cpu_us
-from bench.workplace import Ground, Workplace
+from bench.workbench import Setup, Workbench
 from shared.domain.current_periods import CurrentPeriods, current_periods
 from shared.domain.instant import DAY
 from shared.operations.goals.pack_completions import past_periods_before
@@ -37,21 +37,21 @@ class _Read(NamedTuple):
     postgres_us: float
 
 
-def add_packed(place: Workplace, table: Table, ground: Ground, count: int, relations: Sequence[Relation]) -> None:
+def add_packed(bench: Workbench, table: Table, setup: Setup, count: int, relations: Sequence[Relation]) -> None:
     """Pack the completions of `count` players, and add what changes. `relations` are tables and indexes before."""
     rest = sum(each.bytes_a_player for each in relations if each.name.startswith(("standing", "tally")))
     now = system_clock()
-    current = current_periods(ground.catalogue, now)
-    with connected(ground.url) as connection:
+    current = current_periods(setup.catalogue, now)
+    with connected(setup.url) as connection:
         connection.execute("SET statement_timeout = 0")
-        place.say("capacity: claiming all completions")
+        bench.say("capacity: claiming all completions")
         connection.run_script(text("claim_completions").encode())
         connection.execute("VACUUM (FULL, ANALYZE) completion")
         user_ids = [user_id for (user_id,) in _PLAYERS.rows(connection, count)]
         some = user_ids[:: max(1, len(user_ids) // READ_PLAYERS)]
         before_bytes, before = _bytes(connection, count), _read(connection, some, current)
-        place.say("capacity: packing")
-        past = past_periods_before(ground.catalogue, now + LATER)
+        bench.say("capacity: packing")
+        past = past_periods_before(setup.catalogue, now + LATER)
         pid = connection.info.backend_pid
         began, thread, postgres, packed = time.monotonic(), time.thread_time(), thread_cpu_us(pid), 0
         for user_id in user_ids:
@@ -67,7 +67,9 @@ def add_packed(place: Workplace, table: Table, ground: Ground, count: int, relat
     each = f"of {packed:,}"
     table.add("bytes a player: completions, all claimed, in rows of their own", before_bytes, Unit.BYTES)
     table.add("bytes a player: the same completions, packed", after_bytes, Unit.BYTES, note=each)
-    table.add("completion, standing and tally of a player, packed beside not", share, Unit.RATIO, at_most(SHARE_MAX))
+    table.add(
+        "completion, standing and tally of a player, packed relative to not", share, Unit.RATIO, at_most(SHARE_MAX)
+    )
     table.add("packing a completion: CPU of Postgres", postgres_us / packed, Unit.MICROSECONDS, note=each)
     table.add("packing a completion: CPU of the thread", thread_us / packed, Unit.MICROSECONDS)
     table.add("packing a completion: time", 1e6 * took_s / packed, Unit.MICROSECONDS, note="one player after the other")

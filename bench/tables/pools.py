@@ -17,8 +17,8 @@ from bench.figures import Table, Unit, at_least, at_most
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_calls, add_medians, add_ratio, cpu_us, rate
 from bench.tables.lists import listing
-from bench.tables.schedules import batches_in_turns
-from bench.workplace import SEED, Ground, Workplace
+from bench.tables.schedules import batches_alternating
+from bench.workbench import SEED, Setup, Workbench
 from shared.operations.catalogue.pool_record import record_pools
 from shared.postgres.transaction import run_transaction
 from shared.runtime.clock import system_clock
@@ -32,42 +32,43 @@ KNOWN = 200
 selection draws it once in a period, so the events are of these players."""
 
 
-def measure_pools(place: Workplace) -> Table:
+def measure_pools(bench: Workbench) -> Table:
     """Measure lists and events with pools and without, and the latency of rerolls."""
     table = Table(
         "pools",
         "Pools",
         f"The load catalogue as {POOLS} daily pools of 50 goals, {SELECT} selected of each, none on two days running. "
-        f"Lists of new players beside 500 goals that are active by default: of {KNOWN} players whose selections stay "
-        "in the cache, and of more than it holds. Events beside the same goals without pools. Saturated, in turns.",
+        f"Lists of new players compared with 500 goals that are active by default: of {KNOWN} players whose selections "
+        "stay in the cache, and of more than it holds. Events compared with the same goals without pools. Saturated, "
+        "alternating.",
     )
     with ExitStack() as stack:
-        plain, daily, pooled = (stack.enter_context(place.ground()) for _ in range(3))
-        daily = place.changed(daily, "daily", _into_daily_goals)
-        pooled = place.changed(pooled, "pools", _into_pools)
-        _measure_lists(table, place, place.changed(plain, "all-default", _into_default_goals), pooled)
-        turns = [(ours, bare) for ours, bare in batches_in_turns(place, _of_known(pooled), _of_known(daily))]
-        add_ratio(table, "rate of events beside without pools", turns, rate, at_least(0.9))
-        with place.service(CHALLENGE_SERVICE, pooled) as service:
-            rerolls = place.play_at(service, REROLL, _rerolls(pooled), RATE)
+        plain, daily, pooled = (stack.enter_context(bench.setup()) for _ in range(3))
+        daily = bench.changed(daily, "daily", _into_daily_goals)
+        pooled = bench.changed(pooled, "pools", _into_pools)
+        _measure_lists(table, bench, bench.changed(plain, "all-default", _into_default_goals), pooled)
+        pairs = [(ours, bare) for ours, bare in batches_alternating(bench, _of_known(pooled), _of_known(daily))]
+        add_ratio(table, "rate of events, pools relative to none", pairs, rate, at_least(0.9))
+        with bench.service(CHALLENGE_SERVICE, pooled) as service:
+            rerolls = bench.play_at(service, REROLL, _rerolls(pooled), RATE)
     add_calls(table, f"of RerollGoal at {RATE:g}/s", rerolls, p95=8.0)
     return table
 
 
-def _measure_lists(table: Table, place: Workplace, plain: Ground, pooled: Ground) -> None:
+def _measure_lists(table: Table, bench: Workbench, plain: Setup, pooled: Setup) -> None:
     players = [f"new {player}" for player in plain.play.shuffled()]
-    with place.service(CHALLENGE_SERVICE, pooled) as with_pools, place.service(CHALLENGE_SERVICE, plain) as without:
+    with bench.service(CHALLENGE_SERVICE, pooled) as with_pools, bench.service(CHALLENGE_SERVICE, plain) as without:
         for name, some, most in (("remembered", players[:KNOWN], 1.3), ("not remembered", players, 2.5)):
             label = f"selections {name}"
-            turns = place.in_turns(
-                f"lists of pools: {label}", listing(place, with_pools, some), listing(place, without, some)
+            pairs = bench.alternating(
+                f"lists of pools: {label}", listing(bench, with_pools, some), listing(bench, without, some)
             )
-            add_medians(table, "CPU per list", turns, cpu_us, Unit.MICROSECONDS, label)
-            add_ratio(table, f"CPU beside default goals, {label}", turns, cpu_us, at_most(most))
+            add_medians(table, "CPU per list", pairs, cpu_us, Unit.MICROSECONDS, label)
+            add_ratio(table, f"CPU relative to default goals, {label}", pairs, cpu_us, at_most(most))
 
 
-def _rerolls(pooled: Ground) -> Iterator[bytes]:
-    """Yield requests that replace a goal of each player's selections in turn."""
+def _rerolls(pooled: Setup) -> Iterator[bytes]:
+    """Yield requests that replace a goal of each player's selections, one after the other."""
     now = system_clock()
     with connected(pooled.url) as connection:
         drawing = run_transaction(connection, lambda inner: record_pools(inner, pooled.catalogue, now)).pools
@@ -85,10 +86,10 @@ def _rerolls(pooled: Ground) -> Iterator[bytes]:
         ).SerializeToString()
 
 
-def _of_known(ground: Ground) -> Ground:
-    """Return the ground with a game of few of its players."""
-    play = ground.play
-    return replace(ground, play=Play(play.players[:KNOWN], SEED + 1, play.values))
+def _of_known(setup: Setup) -> Setup:
+    """Return the setup with a game of few of its players."""
+    play = setup.play
+    return replace(setup, play=Play(play.players[:KNOWN], SEED + 1, play.values))
 
 
 def _into_default_goals(document: Any) -> None:

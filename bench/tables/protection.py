@@ -11,10 +11,10 @@ from bench.certificates import write_callers, write_certificate
 from bench.figures import Table, Unit, at_most
 from bench.load import Run, median
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER, ServerProcess
-from bench.tables.calls import Turns, add_medians, add_ratio, cpu_us
+from bench.tables.calls import RunPairs, add_medians, add_ratio, cpu_us
 from bench.tables.events import REPORT, report_request
 from bench.tables.lists import LIST, list_request
-from bench.workplace import PLAIN, Ground, Workplace
+from bench.workbench import PLAIN, Setup, Workbench
 from load_generator.plan import ClosedLoop, Manner
 from shared.runtime.clock import system_clock
 
@@ -28,41 +28,41 @@ LIMITED = 10_000
 LIMITS = "[limits]\ncalls_per_s = 1000000"
 
 
-def measure_protection(place: Workplace) -> Table:
-    """Measure CPU with TLS beside plaintext, and what a key and a token add to a call."""
+def measure_protection(bench: Workbench) -> Table:
+    """Measure CPU with TLS compared with plaintext, and what a key and a token add to a call."""
     table = Table(
         "protection",
         "TLS, keys, tokens and limits",
-        f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections, in turns.",
+        f"Saturated: {SATURATION.in_flight} calls in flight on {SATURATION.connections} connections, alternating.",
     )
-    secured, trusting = write_certificate(place.directory)
+    secured, trusting = write_certificate(bench.directory)
     tls = Manner(trusting=trusting)
-    with place.ground() as ground:
+    with bench.setup() as setup:
         for name, module, method, requests in (
-            ("lists", CHALLENGE_SERVICE, LIST, lambda: map(list_request, ground.play.shuffled())),
-            ("events", EVENT_HANDLER, REPORT, lambda: _events(ground)),
+            ("lists", CHALLENGE_SERVICE, LIST, lambda: map(list_request, setup.play.shuffled())),
+            ("events", EVENT_HANDLER, REPORT, lambda: _events(setup)),
         ):
-            with place.service(module, ground) as plain, place.service(module, ground, **secured) as other:
-                turns = place.in_turns(
+            with bench.service(module, setup) as plain, bench.service(module, setup, **secured) as other:
+                pairs = bench.alternating(
                     f"protection: {name} with TLS",
-                    _playing(place, other, method, requests, tls),
-                    _playing(place, plain, method, requests),
+                    _playing(bench, other, method, requests, tls),
+                    _playing(bench, plain, method, requests),
                 )
-            add_medians(table, f"CPU per call, {name}", turns, cpu_us, Unit.MICROSECONDS, "TLS", "plaintext")
-            add_ratio(table, f"CPU of {name} with TLS beside plaintext", turns, cpu_us, at_most(1.3))
-        _add_credentials(place, ground, table)
-        _add_limits(place, ground, table)
+            add_medians(table, f"CPU per call, {name}", pairs, cpu_us, Unit.MICROSECONDS, "TLS", "plaintext")
+            add_ratio(table, f"CPU of {name}, TLS relative to plaintext", pairs, cpu_us, at_most(1.3))
+        _add_credentials(bench, setup, table)
+        _add_limits(bench, setup, table)
     return table
 
 
-def _add_credentials(place: Workplace, ground: Ground, table: Table) -> None:
+def _add_credentials(bench: Workbench, setup: Setup, table: Table) -> None:
     """Measure what keys and tokens add to calls."""
-    players = ground.play.shuffled()[:PLAYERS]
-    file, tokens = write_callers(place.directory, [KEY], players)
+    players = setup.play.shuffled()[:PLAYERS]
+    file, tokens = write_callers(bench.directory, [KEY], players)
     reads = [list_request(player) for player in players]
     with (
-        place.service(CHALLENGE_SERVICE, ground) as plain,
-        place.service(CHALLENGE_SERVICE, ground, CALLERS=str(file)) as asking,
+        bench.service(CHALLENGE_SERVICE, setup) as plain,
+        bench.service(CHALLENGE_SERVICE, setup, CALLERS=str(file)) as with_callers,
     ):
         for name, authorizations in (
             ("a key", [f"Bearer {KEY}"]),
@@ -70,16 +70,16 @@ def _add_credentials(place: Workplace, ground: Ground, table: Table) -> None:
         ):
             manner = Manner(authorizations=authorizations)
             # Each credential is verified once, which is not measured here.
-            place.play(asking, STATS, reads, SATURATION, manner=manner)
-            without = _playing(place, plain, STATS, lambda: reads)
-            turns = place.in_turns(
-                f"protection: {name}", _playing(place, asking, STATS, lambda: reads, manner), without
+            bench.play(with_callers, STATS, reads, SATURATION, manner=manner)
+            without = _playing(bench, plain, STATS, lambda: reads)
+            pairs = bench.alternating(
+                f"protection: {name}", _playing(bench, with_callers, STATS, lambda: reads, manner), without
             )
-            _add_difference(table, f"CPU per call that {name} adds", turns, 15.0)
-            turns = place.in_turns(
-                f"protection: {name}, unread", _playing(place, plain, STATS, lambda: reads, manner), without
+            _add_difference(table, f"CPU per call that {name} adds", pairs, 15.0)
+            pairs = bench.alternating(
+                f"protection: {name}, unread", _playing(bench, plain, STATS, lambda: reads, manner), without
             )
-            _add_difference(table, f"CPU per call of receiving {name}, which a service without callers ignores", turns)
+            _add_difference(table, f"CPU per call of receiving {name}, which a service without callers ignores", pairs)
             _add_judging(table, name, file, authorizations, players)
 
 
@@ -90,45 +90,45 @@ def _add_judging(table: Table, name: str, file: Path, authorizations: Sequence[s
     table.add(f"CPU of judging a call with {name}", cpu_us, Unit.MICROSECONDS, at_most(15.0), note)
 
 
-def _add_limits(place: Workplace, ground: Ground, table: Table) -> None:
+def _add_limits(bench: Workbench, setup: Setup, table: Table) -> None:
     """Measure what limits add to the calls of many callers, none of which reaches them."""
-    players = ground.play.shuffled()[:LIMITED]
-    file, tokens = write_callers(place.directory, [], players)
+    players = setup.play.shuffled()[:LIMITED]
+    file, tokens = write_callers(bench.directory, [], players)
     limited = file.with_name("limited.toml")
     limited.write_text(f"{LIMITS}\n{file.read_text()}")
     reads = [list_request(player) for player in players]
     manner = Manner(authorizations=[f"Bearer {token}" for token in tokens])
     with (
-        place.service(CHALLENGE_SERVICE, ground, CALLERS=str(file)) as plain,
-        place.service(CHALLENGE_SERVICE, ground, CALLERS=str(limited)) as limiting,
+        bench.service(CHALLENGE_SERVICE, setup, CALLERS=str(file)) as plain,
+        bench.service(CHALLENGE_SERVICE, setup, CALLERS=str(limited)) as limiting,
     ):
         for server in (plain, limiting):
-            place.play(server, STATS, reads, SATURATION, manner=manner)
-        turns = place.in_turns(
+            bench.play(server, STATS, reads, SATURATION, manner=manner)
+        pairs = bench.alternating(
             "protection: limits",
-            _playing(place, limiting, STATS, lambda: reads, manner),
-            _playing(place, plain, STATS, lambda: reads, manner),
+            _playing(bench, limiting, STATS, lambda: reads, manner),
+            _playing(bench, plain, STATS, lambda: reads, manner),
         )
-    # As large as the differences between two processes that do the same, so the target is held where it can be seen.
-    _add_difference(table, f"CPU per call beside a service without limits, {len(players):,} callers", turns)
+    # As large as the difference between two processes that do the same, so only the next figure has a target.
+    _add_difference(table, f"CPU per call that limits add, {len(players):,} callers", pairs)
     name = f"CPU of counting a call with events against its limits, {LIMITED:,} callers"
     table.add(name, counting_us(LIMITED), Unit.MICROSECONDS, at_most(5.0), f"in process, {COUNTED:,} calls")
 
 
 def _playing(
-    place: Workplace, server: ServerProcess, method: str, requests: Callable[[], object], manner: Manner = PLAIN
+    bench: Workbench, server: ServerProcess, method: str, requests: Callable[[], object], manner: Manner = PLAIN
 ) -> Callable[[], Run]:
     def play() -> Run:
-        return place.play(server, method, requests(), SATURATION, place.terms.turn, repeat=True, manner=manner)  # type: ignore[arg-type]
+        return bench.play(server, method, requests(), SATURATION, bench.scale.short_run, repeat=True, manner=manner)  # type: ignore[arg-type]
 
     return play
 
 
-def _events(ground: Ground) -> list[bytes]:
-    return [report_request(event) for event in islice(ground.play.events(system_clock()), 20_000)]
+def _events(setup: Setup) -> list[bytes]:
+    return [report_request(event) for event in islice(setup.play.events(system_clock()), 20_000)]
 
 
-def _add_difference(table: Table, name: str, turns: Turns, bound: float | None = None) -> None:
-    differences = [cpu_us(run) - cpu_us(other) for run, other in turns]
+def _add_difference(table: Table, name: str, pairs: RunPairs, bound: float | None = None) -> None:
+    differences = [cpu_us(run) - cpu_us(other) for run, other in pairs]
     note = f"{min(differences):.1f} to {max(differences):.1f} over the rounds"
     table.add(name, median(differences), Unit.MICROSECONDS, None if bound is None else at_most(bound), note)

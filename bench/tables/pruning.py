@@ -12,7 +12,7 @@ from bench.services import EVENT_HANDLER
 from bench.tables.calls import add_medians, add_ratio
 from bench.tables.events import RATE, REPORT, report_request
 from bench.tables.schedules import give_periods, mostly_daily, scheduled
-from bench.workplace import Ground, Workplace, calls_for
+from bench.workbench import Setup, Workbench, calls_for
 from shared.domain.instant import DAY
 from shared.domain.schedules import DAILY
 from shared.postgres.statements import text_array
@@ -27,30 +27,30 @@ _HOLD = b"SELECT pg_advisory_lock(1667785068, 6)"
 """Takes the lock of the duty, so that it prunes nothing."""
 
 
-def measure_pruning(place: Workplace) -> Table:
-    """Measure the latency of events while tallies are pruned beside the same while none are."""
+def measure_pruning(bench: Workbench) -> Table:
+    """Measure the latency of events while tallies are pruned compared with the same while none are."""
     table = Table(
         "pruning",
-        "Events beside the pruning of tallies",
-        f"{place.terms.pruned:,} tallies of past days; events at {RATE:g}/s, in turns without and with the duty, which "
-        "begins when the handler starts.",
+        "Events during the pruning of tallies",
+        f"{bench.scale.pruned:,} tallies of past days; events at {RATE:g}/s, alternately without and with the duty, "
+        "which begins when the handler starts.",
     )
-    with place.ground() as plain:
-        ground = scheduled(place, plain, "pruned", mostly_daily)
-        give_periods(ground, ground.play.players, ())
-        place.say(f"pruning: storing {place.terms.pruned:,} tallies")
-        _fill(ground, place.terms.pruned)
-        before = _left(ground)
-        turns: list[tuple[Run, Run]] = []
-        for _ in place.rounds("pruning", place.terms.rounds):
-            with connected(ground.url) as holder:
+    with bench.setup() as plain:
+        setup = scheduled(bench, plain, "pruned", mostly_daily)
+        give_periods(setup, setup.play.players, ())
+        bench.say(f"pruning: storing {bench.scale.pruned:,} tallies")
+        _fill(setup, bench.scale.pruned)
+        before = _left(setup)
+        pairs: list[tuple[Run, Run]] = []
+        for _ in bench.rounds("pruning", bench.scale.rounds):
+            with connected(setup.url) as holder:
                 holder.execute(_HOLD)
-                without = _report(place, ground)
-            turns.append((_report(place, ground), without))
-        left = _left(ground)
-    add_medians(table, "latency while pruning", turns, _p95_ms, Unit.MILLISECONDS, "p95")
-    add_ratio(table, "latency while pruning beside without, p95", turns, _p95_ms, at_most(1.5))
-    seconds = sum(run.played.interval_s for run, _ in turns)
+                without = _report(bench, setup)
+            pairs.append((_report(bench, setup), without))
+        left = _left(setup)
+    add_medians(table, "latency while pruning", pairs, _p95_ms, Unit.MILLISECONDS, "p95")
+    add_ratio(table, "p95 latency, pruning relative to not pruning", pairs, _p95_ms, at_most(1.5))
+    seconds = sum(run.played.interval_s for run, _ in pairs)
     table.add("tallies pruned", before - left, note=f"of {before:,}, in the runs of {seconds:.0f} s and their warm-ups")
     return table
 
@@ -59,10 +59,10 @@ def _p95_ms(run: Run) -> float:
     return run.latency_ms(0.95)
 
 
-def _fill(ground: Ground, rows: int) -> None:
-    players, codes = ground.play.players, [measured.stat.code for measured in MEASURED]
+def _fill(setup: Setup, rows: int) -> None:
+    players, codes = setup.play.players, [measured.stat.code for measured in MEASURED]
     days = max(1, rows // (len(players) * len(codes)))
-    with connected(ground.url) as connection:
+    with connected(setup.url) as connection:
         connection.execute("SET statement_timeout = 0")
         _FILL.rows(connection, text_array(list(players)), text_array(codes), DAILY.text, _over(), days)
         connection.execute("VACUUM (ANALYZE) tally")
@@ -75,16 +75,16 @@ def _over() -> int:
     return (system_clock() // DAY - OVER_DAYS) * DAY
 
 
-def _left(ground: Ground) -> int:
+def _left(setup: Setup) -> int:
     """Return the number of tallies that the duty has not pruned yet."""
-    with connected(ground.url) as connection:
+    with connected(setup.url) as connection:
         connection.execute("SET statement_timeout = 0")
         return int(_COUNT.value(connection, DAILY.text, _over()))
 
 
-def _report(place: Workplace, ground: Ground) -> Run:
-    with place.service(EVENT_HANDLER, ground) as handler:
-        events = list(islice(ground.play.events(system_clock()), calls_for(place.terms.stretch, RATE)))
-        run = place.play_at(handler, REPORT, map(report_request, events), RATE, writes="floor_event")
-        ground.play.take_back([[event] for event in events[len(run.played.codes) :]])
+def _report(bench: Workbench, setup: Setup) -> Run:
+    with bench.service(EVENT_HANDLER, setup) as handler:
+        events = list(islice(setup.play.events(system_clock()), calls_for(bench.scale.long_run, RATE)))
+        run = bench.play_at(handler, REPORT, map(report_request, events), RATE, writes="floor_event")
+        setup.play.undo([[event] for event in events[len(run.played.codes) :]])
         return run

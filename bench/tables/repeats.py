@@ -1,4 +1,4 @@
-"""Lists with goals that repeat or have tiers, half of which are completed, beside lists of goals with one step."""
+"""Lists with goals that repeat or have tiers, half of them completed, compared with lists of goals with one step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.players import player_ids, store_veterans
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_medians, add_ratio, cpu_us
 from bench.tables.lists import VETERANS, listing
-from bench.workplace import Workplace
+from bench.workbench import Workbench
 from shared.domain.goal import Goal
 from shared.postgres.connection import Connection
 from shared.postgres.statements import text_array
@@ -22,35 +22,35 @@ STEPS = 4
 _COMPLETE = statement("complete_occurrences")
 
 
-def measure_repeats(place: Workplace) -> Table:
+def measure_repeats(bench: Workbench) -> Table:
     """Measure CPU per list of players who have completed half of the steps of goals that repeat or have tiers."""
     table = Table(
         "repeats",
         "ListChallenges with goals that repeat or have tiers",
         f"Players with half of their goals completed; {SEVERAL} of the 500 goals repeat {STEPS} times or have {STEPS} "
-        f"tiers, of which {STEPS // 2} are completed, beside goals that are completed once. In turns.",
+        f"tiers, of which {STEPS // 2} are completed, compared with goals that are completed once. Alternating.",
     )
     # A goal keeps its kind for ever, so each catalogue has a database of its own.
-    once = place.empty_ground()
-    repeating = place.changed(place.empty_ground(), "repeating", _repeat)
-    tiered = place.changed(place.empty_ground(), "tiered", _divide)
+    once = bench.empty_setup()
+    repeating = bench.changed(bench.empty_setup(), "repeating", _repeat)
+    tiered = bench.changed(bench.empty_setup(), "tiered", _divide)
     players = player_ids(VETERANS)
-    for ground in (once, repeating, tiered):
-        goals = [goal for goal in ground.catalogue.goals.values() if goal.steps > 1]
-        expected = 0 if ground is once else SEVERAL
+    for setup in (once, repeating, tiered):
+        goals = [goal for goal in setup.catalogue.goals.values() if goal.steps > 1]
+        expected = 0 if setup is once else SEVERAL
         table.check("goals with several steps are missing", int(len(goals) != expected), f"{len(goals)} of {expected}")
-        with connected(ground.url) as connection:
+        with connected(setup.url) as connection:
             _complete(connection, players, goals)
         # The tallies are the same for all catalogues, and reach half of the steps.
-        catalogue = repeating.catalogue if ground is tiered else ground.catalogue
-        store_veterans(ground.url, catalogue, players, system_clock(), every=2)
-    for kind, ground in (("repeat", repeating), ("have tiers", tiered)):
-        with place.service(CHALLENGE_SERVICE, once) as service, place.service(CHALLENGE_SERVICE, ground) as other:
-            turns = place.in_turns(
-                f"lists with goals that {kind}", listing(place, other, players), listing(place, service, players)
+        catalogue = repeating.catalogue if setup is tiered else setup.catalogue
+        store_veterans(setup.url, catalogue, players, system_clock(), every=2)
+    for kind, setup in (("repeat", repeating), ("have tiers", tiered)):
+        with bench.service(CHALLENGE_SERVICE, once) as service, bench.service(CHALLENGE_SERVICE, setup) as other:
+            pairs = bench.alternating(
+                f"lists with goals that {kind}", listing(bench, other, players), listing(bench, service, players)
             )
-        add_medians(table, "CPU per list", turns, cpu_us, Unit.MICROSECONDS, f"{SEVERAL} goals {kind}", "none does")
-        add_ratio(table, f"CPU if {SEVERAL} goals {kind}", turns, cpu_us, at_most(1.25))
+        add_medians(table, "CPU per list", pairs, cpu_us, Unit.MICROSECONDS, f"{SEVERAL} goals {kind}", "none does")
+        add_ratio(table, f"CPU if {SEVERAL} goals {kind}, relative to none", pairs, cpu_us, at_most(1.25))
     return table
 
 

@@ -1,4 +1,4 @@
-"""Goals that count by period: lists and events beside the same goals counted for the lifetime."""
+"""Goals that count by period: lists and events compared with the same goals counted for the lifetime."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
 from bench.tables.batches import BATCH, report_batches
 from bench.tables.calls import add_medians, add_ratio, cpu_us, postgres_us, rate
 from bench.tables.lists import listing
-from bench.workplace import Ground, Workplace
+from bench.workbench import Setup, Workbench
 from shared.domain.current_periods import current_periods
 from shared.domain.instant import DAY
 from shared.domain.player_zones import NO_ZONES, SINCE_EVER, NamedZone, Zones
@@ -37,18 +37,18 @@ ScheduleOf = Callable[[int, int], str | None]
 """Return the schedule of a goal by the position of its challenge and by its own in there; None for the lifetime."""
 
 
-def measure_schedules(place: Workplace) -> Table:
+def measure_schedules(bench: Workbench) -> Table:
     """Measure lists of goals with schedules, of players with a long history, and events that count by period."""
     table = Table(
         "schedules",
         "Goals that count by period",
-        f"The load catalogue with 250 daily and 100 weekly of its 500 goals, beside all for the lifetime; a year of "
-        f"daily history beside none; {BATCH:,} events a batch on stats with one and three schedules beside none. "
-        f"Saturated, in turns.",
+        f"The load catalogue with 250 daily and 100 weekly of its 500 goals, compared with all for the lifetime; a "
+        f"year of daily history compared with none; {BATCH:,} events a batch on stats with one and three schedules "
+        f"compared with none. Saturated, alternating.",
     )
-    _measure_lists(table, place)
-    _measure_own_days(table, place)
-    _measure_events(table, place)
+    _measure_lists(table, bench)
+    _measure_own_days(table, bench)
+    _measure_events(table, bench)
     return table
 
 
@@ -69,31 +69,33 @@ def _three_each(challenge: int, goal: int) -> str | None:
     return "weekly" if challenge >= 5 else "daily" if goal % 2 else "monthly"
 
 
-def _measure_lists(table: Table, place: Workplace) -> None:
+def _measure_lists(table: Table, bench: Workbench) -> None:
     with ExitStack() as stack:
-        plain = stack.enter_context(place.ground())
-        timed = scheduled(place, stack.enter_context(place.ground()), "mostly-daily", mostly_daily)
+        plain = stack.enter_context(bench.setup())
+        timed = scheduled(bench, stack.enter_context(bench.setup()), "mostly-daily", mostly_daily)
         players = plain.play.shuffled()
         veterans, newer = players[:VETERANS], players[VETERANS : 2 * VETERANS]
         give_periods(timed, plain.play.players, veterans)
-        lifetime, by_period = (stack.enter_context(place.service(CHALLENGE_SERVICE, each)) for each in (plain, timed))
-        turns = place.in_turns("lists by period", listing(place, by_period, players), listing(place, lifetime, players))
-        aged = place.in_turns(
-            "lists of players with a year of history",
-            listing(place, by_period, veterans),
-            listing(place, by_period, newer),
+        lifetime, by_period = (stack.enter_context(bench.service(CHALLENGE_SERVICE, each)) for each in (plain, timed))
+        pairs = bench.alternating(
+            "lists by period", listing(bench, by_period, players), listing(bench, lifetime, players)
         )
-    add_medians(table, "CPU per list", turns, cpu_us, Unit.MICROSECONDS, "with schedules")
-    add_ratio(table, "CPU per list beside the lifetime", turns, cpu_us, at_most(1.25))
-    add_ratio(table, "CPU of Postgres per list beside the lifetime", turns, postgres_us)
-    add_ratio(table, "CPU per list with a year of history beside none", aged, cpu_us, at_most(1.1))
+        aged = bench.alternating(
+            "lists of players with a year of history",
+            listing(bench, by_period, veterans),
+            listing(bench, by_period, newer),
+        )
+    add_medians(table, "CPU per list", pairs, cpu_us, Unit.MICROSECONDS, "with schedules")
+    add_ratio(table, "CPU per list relative to the lifetime", pairs, cpu_us, at_most(1.25))
+    add_ratio(table, "CPU of Postgres per list relative to the lifetime", pairs, postgres_us)
+    add_ratio(table, "CPU per list with a year of history relative to none", aged, cpu_us, at_most(1.1))
     add_ratio(table, "CPU of Postgres with a year of history", aged, postgres_us, at_most(1.1))
 
 
-def _measure_own_days(table: Table, place: Workplace) -> None:
+def _measure_own_days(table: Table, bench: Workbench) -> None:
     with ExitStack() as stack:
-        plain = stack.enter_context(place.ground())
-        own = scheduled(place, stack.enter_context(place.ground()), "own-days", mostly_daily, **OWN_DAYS)
+        plain = stack.enter_context(bench.setup())
+        own = scheduled(bench, stack.enter_context(bench.setup()), "own-days", mostly_daily, **OWN_DAYS)
         players = plain.play.shuffled()
         zones = [name for name in sorted(available_timezones()) if name.startswith("America/")][:ZONES]
         for number, zone in enumerate(zones):
@@ -101,44 +103,44 @@ def _measure_own_days(table: Table, place: Workplace) -> None:
             with connected(own.url) as connection:
                 _NAME_ZONE.rows(connection, text_array(some), zone)
             give_periods(own, some, (), (NamedZone(SINCE_EVER, zone),))
-        lifetime, by_zone = (stack.enter_context(place.service(CHALLENGE_SERVICE, each)) for each in (plain, own))
-        turns = place.in_turns(
-            "lists by players' own days", listing(place, by_zone, players), listing(place, lifetime, players)
+        lifetime, by_zone = (stack.enter_context(bench.service(CHALLENGE_SERVICE, each)) for each in (plain, own))
+        pairs = bench.alternating(
+            "lists by players' own days", listing(bench, by_zone, players), listing(bench, lifetime, players)
         )
-    add_ratio(table, f"CPU per list in {ZONES} zones beside the lifetime", turns, cpu_us, at_most(1.4))
-    add_ratio(table, f"CPU of Postgres in {ZONES} zones", turns, postgres_us)
+    add_ratio(table, f"CPU per list in {ZONES} zones relative to the lifetime", pairs, cpu_us, at_most(1.4))
+    add_ratio(table, f"CPU of Postgres per list in {ZONES} zones relative to the lifetime", pairs, postgres_us)
 
 
-def _measure_events(table: Table, place: Workplace) -> None:
+def _measure_events(table: Table, bench: Workbench) -> None:
     with ExitStack() as stack:
         none, one, three = (
-            scheduled(place, stack.enter_context(place.ground()), f"{name}-schedule", schedule_of)
+            scheduled(bench, stack.enter_context(bench.setup()), f"{name}-schedule", schedule_of)
             for name, schedule_of in (("none", _none), ("one", _one_each), ("three", _three_each))
         )
-        turns = batches_in_turns(place, none, one, three)
-    plain = median([run.rate * BATCH for run, _, _ in turns])
+        rounds = batches_alternating(bench, none, one, three)
+    plain = median([run.rate * BATCH for run, _, _ in rounds])
     table.add("events without schedules from end to end", plain, Unit.EVENTS_A_SECOND)
     for name, number, least in (("one schedule", 1, 0.7), ("three schedules", 2, 0.45)):
-        pairs = [(turn[number], turn[0]) for turn in turns]
-        add_ratio(table, f"rate with {name} beside none", pairs, rate, at_least(least))
-        add_ratio(table, f"CPU of the handler with {name} beside none", pairs, cpu_us)
+        pairs = [(runs[number], runs[0]) for runs in rounds]
+        add_ratio(table, f"rate with {name} relative to none", pairs, rate, at_least(least))
+        add_ratio(table, f"CPU of the handler with {name} relative to none", pairs, cpu_us)
 
 
-def batches_in_turns(place: Workplace, *grounds: Ground) -> list[list[Run]]:
-    """Report batches on each of these grounds in turn, each player's current periods having begun before."""
+def batches_alternating(bench: Workbench, *setups: Setup) -> list[list[Run]]:
+    """Report batches on each of these setups in every round; each player's current periods have begun before."""
     # In a period that has just begun, a player's first value crosses targets by the dozen, which is rare.
-    for ground in grounds:
-        give_periods(ground, ground.play.players, ())
+    for setup in setups:
+        give_periods(setup, setup.play.players, ())
     with ExitStack() as stack:
-        handlers = [stack.enter_context(place.service(EVENT_HANDLER, ground)) for ground in grounds]
+        handlers = [stack.enter_context(bench.service(EVENT_HANDLER, setup)) for setup in setups]
         return [
-            [report_batches(place, handler, ground)[0] for handler, ground in zip(handlers, grounds, strict=True)]
-            for _ in place.rounds("events by period", place.terms.rounds)
+            [report_batches(bench, handler, setup)[0] for handler, setup in zip(handlers, setups, strict=True)]
+            for _ in bench.rounds("events by period", bench.scale.rounds)
         ]
 
 
-def scheduled(place: Workplace, ground: Ground, name: str, schedule_of: ScheduleOf, **of_days: str) -> Ground:
-    """Return the ground with a catalogue whose goals have schedules; `of_days` are further keys of daily ones."""
+def scheduled(bench: Workbench, setup: Setup, name: str, schedule_of: ScheduleOf, **of_days: str) -> Setup:
+    """Return the same setup with a catalogue whose goals have schedules; `of_days` are further keys of daily ones."""
 
     def change(document: Any) -> None:
         every = {"daily": "day", "weekly": "week", "monthly": "month"}
@@ -149,16 +151,16 @@ def scheduled(place: Workplace, ground: Ground, name: str, schedule_of: Schedule
                 if (schedule := schedule_of(number, position)) is not None:
                     goal["schedule"] = schedule
 
-    return place.changed(ground, name, change)
+    return bench.changed(setup, name, change)
 
 
-def give_periods(ground: Ground, players: Sequence[str], veterans: Sequence[str], zones: Zones = NO_ZONES) -> None:
+def give_periods(setup: Setup, players: Sequence[str], veterans: Sequence[str], zones: Zones = NO_ZONES) -> None:
     """Give all players in the current periods what they have in the lifetime, and veterans a year of past days."""
-    current = current_periods(ground.catalogue, system_clock()).of_player(zones)
-    with connected(ground.url) as connection:
+    current = current_periods(setup.catalogue, system_clock()).of_player(zones)
+    with connected(setup.url) as connection:
         connection.execute("SET statement_timeout = 0")
         for text, period in current.periods.items():
-            goals = [goal.id for goal in ground.catalogue.goals.values() if goal.schedule.text == text]
+            goals = [goal.id for goal in setup.catalogue.goals.values() if goal.schedule.text == text]
             days = range(YEAR_DAYS + 1) if text.startswith("day") else range(1)
             for day in days:
                 some = text_array(list(veterans if day else players))

@@ -12,7 +12,7 @@ from challenge.v1 import challenge_service_pb2 as rpc
 from bench.figures import Table
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_calls
-from bench.workplace import Ground, Workplace
+from bench.workbench import Setup, Workbench
 
 SELECT = "challenge.v1.ChallengeService/SelectGoals"
 SELECT_RANDOM = "challenge.v1.ChallengeService/SelectRandomGoals"
@@ -21,30 +21,30 @@ SELECTED = 5
 P95_MS = 8.0
 
 
-def measure_selections(place: Workplace) -> Table:
+def measure_selections(bench: Workbench) -> Table:
     """Measure the latency of selections among 50 goals and of draws among 500."""
     table = Table(
         "selections",
         "SelectGoals and SelectRandomGoals, which return after COMMIT",
-        f"{place.terms.players:,} players with history, each call under a request id and replacing what was selected "
+        f"{bench.scale.players:,} players with history, each call under a request id and replacing what was selected "
         f"before: {SELECTED} chosen of a challenge's 50 goals, and {SELECTED} drawn of all 500 goals in one challenge.",
     )
-    with place.ground() as ground, place.ground() as other:
-        one = place.changed(other, "one-challenge", _into_one_challenge)
+    with bench.setup() as setup, bench.setup() as other:
+        one = bench.changed(other, "one-challenge", _into_one_challenge)
         for name, method, each, requests in (
-            (f"of SelectGoals, {SELECTED} of 50", SELECT, ground, _chosen(ground)),
+            (f"of SelectGoals, {SELECTED} of 50", SELECT, setup, _chosen(setup)),
             (f"of SelectRandomGoals, {SELECTED} of 500", SELECT_RANDOM, one, _drawn(one)),
         ):
-            with place.service(CHALLENGE_SERVICE, each) as service:
-                run = place.play_at(service, method, requests, RATE)
+            with bench.service(CHALLENGE_SERVICE, each) as service:
+                run = bench.play_at(service, method, requests, RATE)
             add_calls(table, f"{name}, at {RATE:g}/s", run, p95=P95_MS)
     return table
 
 
-def _chosen(ground: Ground) -> Iterator[bytes]:
-    challenge, chance = ground.catalogue.challenges[1], Random(1)
+def _chosen(setup: Setup) -> Iterator[bytes]:
+    challenge, chance = setup.catalogue.challenges[1], Random(1)
     goal_ids = [goal.id for goal in challenge.goals]
-    for number, player in enumerate(cycle(ground.play.shuffled())):
+    for number, player in enumerate(cycle(setup.play.shuffled())):
         yield rpc.SelectGoalsRequest(
             user_id=player,
             challenge_id=challenge.id,
@@ -54,11 +54,11 @@ def _chosen(ground: Ground) -> Iterator[bytes]:
         ).SerializeToString()
 
 
-def _drawn(ground: Ground) -> Iterator[bytes]:
-    for number, player in enumerate(cycle(ground.play.shuffled())):
+def _drawn(setup: Setup) -> Iterator[bytes]:
+    for number, player in enumerate(cycle(setup.play.shuffled())):
         yield rpc.SelectRandomGoalsRequest(
             user_id=player,
-            challenge_id=ground.catalogue.challenges[0].id,
+            challenge_id=setup.catalogue.challenges[0].id,
             count=SELECTED,
             replace=True,
             request_id=f"{number}",

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from bench.correctness import Faults
 from bench.figures import Figure, Table, Unit, at_most, quotient
-from bench.game import CAPACITY, Game, Played, game_begun
+from bench.game import CAPACITY, Played, WholeGame, game_begun
 from bench.load import POSTGRES, bounds_of_median, median
 from bench.services import CHALLENGE_SERVICE, EVENT_HANDLER
-from bench.workplace import Workplace
-from load_generator.plan import Stretch
+from bench.workbench import Workbench
+from load_generator.plan import RunLength
 
 SHARE_OF_CAPACITY = 0.6
 WARM_UP_S = 0.5
@@ -23,7 +23,7 @@ SOAK_S_A_ROUND = 40.0
 """Seconds of the game per round of the comparison, so 90 rounds after an hour: a p99 of seconds varies by half."""
 ROUNDS_MIN = 6
 """With fewer rounds, not even the extremes bound the median with 95 % confidence."""
-TURN_S = 3.0
+RUN_S = 3.0
 ROUNDS_A_CAPACITY = 10
 """Number of rounds played at one rate before the capacity is measured again."""
 
@@ -42,28 +42,28 @@ class Interval(NamedTuple):
     played: Played
 
 
-class Turns(NamedTuple):
-    """The long game and one that has just begun; they take the first turn alternately."""
+class OldAndNew(NamedTuple):
+    """Runs of the long game and of one that has just begun. Which of them is played first alternates."""
 
     old: Played
     new: Played
 
 
-def measure_soak(place: Workplace) -> Table:
+def measure_soak(bench: Workbench) -> Table:
     """Play a whole game at a share of the capacity, measure the services regularly, then compare with a new game."""
-    count = int(max(4, min(INTERVALS, place.terms.soak_s / INTERVAL_MIN_S)))
-    stretch = Stretch(WARM_UP_S, max(1.0, place.terms.soak_s / count - sum(CAPACITY) - WARM_UP_S))
-    with game_begun(place) as game:
-        intervals = [_interval(game, stretch) for _ in place.rounds("soak", count)]
-        with game_begun(place) as new_game:
-            rounds = _play_both(place, game, new_game, max(ROUNDS_MIN, int(place.terms.soak_s / SOAK_S_A_ROUND)))
+    count = int(max(4, min(INTERVALS, bench.scale.soak_s / INTERVAL_MIN_S)))
+    length = RunLength(WARM_UP_S, max(1.0, bench.scale.soak_s / count - sum(CAPACITY) - WARM_UP_S))
+    with game_begun(bench) as game:
+        intervals = [_interval(game, length) for _ in bench.rounds("soak", count)]
+        with game_begun(bench) as new_game:
+            rounds = _play_both(bench, game, new_game, max(ROUNDS_MIN, int(bench.scale.soak_s / SOAK_S_A_ROUND)))
             every = [*game.played, *new_game.played]
     table = Table(
         "soak",
-        f"A whole game for {place.terms.soak_s:,g} s",
-        f"The calls of the table `mix`, with {place.terms.players:,} players, at {SHARE_OF_CAPACITY:.0%} of the "
-        "capacity of both services on one core just before. Then in turns with a game that has just begun: services "
-        f"just started, players with their first history, {TURN_S:g} s per turn, the same rate for both.",
+        f"A whole game for {bench.scale.soak_s:,g} s",
+        f"The calls of the table `mix`, with {bench.scale.players:,} players, at {SHARE_OF_CAPACITY:.0%} of the "
+        "capacity of both services on one core just before. Then alternating with a game that has just begun: services "
+        f"just started, players with their first history, {RUN_S:g} s per run, the same rate for both.",
         grid=_grid(intervals),
     )
     _add_drift(table, rounds)
@@ -73,22 +73,22 @@ def measure_soak(place: Workplace) -> Table:
     return table
 
 
-def _interval(game: Game, stretch: Stretch) -> Interval:
+def _interval(game: WholeGame, length: RunLength) -> Interval:
     saturated = game.saturate()
-    return Interval(saturated, game.play(SHARE_OF_CAPACITY * saturated.run.rate, stretch))
+    return Interval(saturated, game.play(SHARE_OF_CAPACITY * saturated.run.rate, length))
 
 
-def _play_both(place: Workplace, old: Game, new: Game, count: int) -> list[Turns]:
-    stretch = Stretch(WARM_UP_S, TURN_S)
+def _play_both(bench: Workbench, old: WholeGame, new: WholeGame, count: int) -> list[OldAndNew]:
+    length = RunLength(WARM_UP_S, RUN_S)
     rate = 0.0
     rounds = []
-    for number in place.rounds("soak: the game beside a new one", count):
+    for number in bench.rounds("soak: the game and a new one", count):
         if number % ROUNDS_A_CAPACITY == 1:
             rate = SHARE_OF_CAPACITY * min(old.saturate().run.rate, new.saturate().run.rate)
         if number % 2:
-            rounds.append(Turns(old=old.play(rate, stretch), new=new.play(rate, stretch)))
+            rounds.append(OldAndNew(old=old.play(rate, length), new=new.play(rate, length)))
         else:
-            rounds.append(Turns(new=new.play(rate, stretch), old=old.play(rate, stretch)))
+            rounds.append(OldAndNew(new=new.play(rate, length), old=old.play(rate, length)))
     return rounds
 
 
@@ -110,7 +110,7 @@ def _grid(intervals: Sequence[Interval]) -> list[dict[str, float]]:
     ]
 
 
-def _add_drift(table: Table, rounds: Sequence[Turns]) -> None:
+def _add_drift(table: Table, rounds: Sequence[OldAndNew]) -> None:
     """Add the ratios of the old game to the new one."""
 
     def add(name: str, unit: str, measured: Callable[[Played], float]) -> None:
@@ -119,16 +119,16 @@ def _add_drift(table: Table, rounds: Sequence[Turns]) -> None:
         least, greatest = bounds_of_median(ratios)
         olds, news = (median(values) for values in zip(*pairs, strict=True))
         note = f"{least:.2f} to {greatest:.2f} with 95 % confidence; {olds:.4g} and {news:.4g} {unit} in the middle"
-        table.add(f"{name}, beside a new game", median(ratios), Unit.RATIO, at_most(DRIFT_MAX), note)
+        table.add(f"{name}, relative to a new game", median(ratios), Unit.RATIO, at_most(DRIFT_MAX), note)
 
-    add("p99", "ms", lambda turn: turn.run.latency_ms(0.99))
-    add("p50", "ms", lambda turn: turn.run.latency_ms(0.5))
-    add("CPU of both services", "µs a call", lambda turn: turn.cpu_us)
-    add("CPU of Postgres", "µs a call", lambda turn: turn.run.cpu_us(POSTGRES))
+    add("p99", "ms", lambda played: played.run.latency_ms(0.99))
+    add("p50", "ms", lambda played: played.run.latency_ms(0.5))
+    add("CPU of both services", "µs a call", lambda played: played.cpu_us)
+    add("CPU of Postgres", "µs a call", lambda played: played.run.cpu_us(POSTGRES))
 
 
 def _add_growth(table: Table, intervals: Sequence[Interval]) -> None:
-    """Add the memory and descriptors in the last quarter of the time beside the second."""
+    """Add the memory and descriptors in the last quarter of the time relative to the second."""
     quarter = len(intervals) // 4
     early = [interval.played for interval in intervals[quarter : 2 * quarter]]
     late = [interval.played for interval in intervals[-quarter:]]
@@ -140,6 +140,6 @@ def _add_growth(table: Table, intervals: Sequence[Interval]) -> None:
             Figure(f"{name}, last quarter", quotient(last, first), Unit.RATIO, at_most(GROWTH_MAX), note, True)
         )
 
-    for place, name in enumerate(_SERVICES):
-        add(f"memory of {name}", lambda part, place=place: part.memory[place])  # type: ignore[misc]
-        add(f"descriptors of {name}", lambda part, place=place: part.descriptors[place])  # type: ignore[misc]
+    for index, name in enumerate(_SERVICES):
+        add(f"memory of {name}", lambda part, index=index: part.memory[index])  # type: ignore[misc]
+        add(f"descriptors of {name}", lambda part, index=index: part.descriptors[index])  # type: ignore[misc]

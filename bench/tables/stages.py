@@ -17,7 +17,7 @@ from bench.players import player_ids, store_veterans
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import cpu_us
 from bench.tables.lists import list_request, listing
-from bench.workplace import Ground, Workplace
+from bench.workbench import Setup, Workbench
 from challenge_service import responses
 from challenge_service.__main__ import CONTRACT, encode
 from challenge_service.servicer import ChallengeServicer
@@ -42,62 +42,65 @@ KEPT_BYTES = 64 * 1024 * 1024
 _FAR_S = 1e6
 
 
-def measure_stages(place: Workplace) -> Table:
-    """Measure the CPU of each stage in one thread, and of whole calls in the service beside the empty handler."""
+def measure_stages(bench: Workbench) -> Table:
+    """Measure the CPU of each stage in one thread, and of calls of the service compared with the empty handler."""
     table = Table(
         "stages",
         "ListChallenges by stage",
         f"CPU of one thread per list, the least of {PASSES} passes over {PLAYERS} players, one list at a time in this "
-        "process. Stages overlap: each line says what it has in it. Then whole calls, saturated.",
+        "process. A whole call contains the parts, and `read and decode` contains `read only`. Then calls of the "
+        "service and of the empty handler, saturated.",
     )
-    with place.ground() as ground:
-        _measure(place, table, ground)
+    with bench.setup() as setup:
+        _measure(bench, table, setup)
     return table
 
 
-def _measure(place: Workplace, table: Table, ground: Ground) -> None:
+def _measure(bench: Workbench, table: Table, setup: Setup) -> None:
     ids = player_ids(PLAYERS)
     players: dict[str, Sequence[str]] = {
         "new": [f"new {player}" for player in ids],
-        "with history": ground.play.players[:PLAYERS],
+        "with history": setup.play.players[:PLAYERS],
         "250 of 500": [f"halfway {player}" for player in ids],
         "500 of 500": [f"veteran {player}" for player in ids],
     }
-    store_veterans(ground.url, ground.catalogue, players["250 of 500"], system_clock(), every=2)
-    store_veterans(ground.url, ground.catalogue, players["500 of 500"], system_clock())
-    place.say("stages: one thread")
-    with place.on(place.cores.server), ThreadPoolExecutor(1) as thread:
-        for stage, by_kind in thread.submit(_by_stage, ground, players).result().items():
+    store_veterans(setup.url, setup.catalogue, players["250 of 500"], system_clock(), every=2)
+    store_veterans(setup.url, setup.catalogue, players["500 of 500"], system_clock())
+    bench.say("stages: one thread")
+    with bench.on(bench.cores.server), ThreadPoolExecutor(1) as thread:
+        for stage, by_kind in thread.submit(_by_stage, setup, players).result().items():
             for kind, found_us in by_kind.items():
                 table.add(f"{kind}: {stage}", found_us, Unit.MICROSECONDS)
     with (
-        place.service(CHALLENGE_SERVICE, ground) as service,
-        place.running(services.empty_handler(50_000)) as empty,
+        bench.service(CHALLENGE_SERVICE, setup) as service,
+        bench.running(services.empty_handler(50_000)) as empty,
     ):
         for kind, listed in players.items():
-            turns = place.in_turns(
-                f"stages: calls, {kind}", listing(place, service, listed), listing(place, empty, listed)
+            pairs = bench.alternating(
+                f"stages: calls, {kind}", listing(bench, service, listed), listing(bench, empty, listed)
             )
-            table.add(f"{kind}: whole call", median([cpu_us(run) for run, _ in turns]), Unit.MICROSECONDS)
-            table.add(f"{kind}: empty handler", median([cpu_us(run) for _, run in turns]), Unit.MICROSECONDS)
+            table.add(f"{kind}: call of the service", median([cpu_us(run) for run, _ in pairs]), Unit.MICROSECONDS)
+            table.add(
+                f"{kind}: call of the empty handler", median([cpu_us(run) for _, run in pairs]), Unit.MICROSECONDS
+            )
 
 
-def _by_stage(ground: Ground, players: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
+def _by_stage(setup: Setup, players: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
-    with opened(ground.url) as database:
-        stages = _Stages(ground, database)
+    with opened(setup.url) as database:
+        stages = _Stages(setup, database)
         collect_seldom()
         for kind, ids in players.items():
             views = [stages.view(player) for player in ids]
             pages = [stages.page(view) for view in views]
             raw = [list_request(player) for player in ids]
             for name, each_us in {
-                "call, list kept": _least_us(stages.call_keeping, raw),
-                "call, list not kept": _least_us(stages.call, raw),
-                "of it reading and decoding": _least_us(stages.view, ids),
-                "of that without decoding": _least_us(stages.execute, ids),
-                "of it finding and encoding what differs": _least_us(stages.page, views),
-                "of it joining the response": _least_us(stages.join, pages),
+                "whole call, list in cache": _least_us(stages.call_keeping, raw),
+                "whole call, list not in cache": _least_us(stages.call, raw),
+                "part: read and decode": _least_us(stages.view, ids),
+                "part: read only": _least_us(stages.execute, ids),
+                "part: find and encode what differs": _least_us(stages.page, views),
+                "part: join the response": _least_us(stages.join, pages),
             }.items():
                 found.setdefault(name, {})[kind] = each_us
     return found
@@ -106,11 +109,11 @@ def _by_stage(ground: Ground, players: Mapping[str, Sequence[str]]) -> dict[str,
 class _Stages:
     """The stages of a list, each a function."""
 
-    def __init__(self, ground: Ground, database: Database) -> None:
+    def __init__(self, setup: Setup, database: Database) -> None:
         live = LiveCatalogue(encode)
-        live.take(ground.catalogue, system_clock())
-        self._database, self._catalogue, self._encoded = database, ground.catalogue, live.current
-        self._shown = shown_periods(ground.catalogue, system_clock())
+        live.take(setup.catalogue, system_clock())
+        self._database, self._catalogue, self._encoded = database, setup.catalogue, live.current
+        self._shown = shown_periods(setup.catalogue, system_clock())
         self.call = call_of(ChallengeServicer(database, live, system_clock))
         self.call_keeping = call_of(ChallengeServicer(database, live, system_clock, kept_lists_bytes=KEPT_BYTES))
 

@@ -9,7 +9,7 @@ from bench.figures import Table, Unit
 from bench.players import POINTS, TAGS, player_ids, store_veterans
 from bench.services import CHALLENGE_SERVICE
 from bench.tables.calls import add_calls
-from bench.workplace import Workplace
+from bench.workbench import Workbench
 from shared.runtime.clock import system_clock
 
 STATS = "challenge.v1.StatisticsService/GetPlayerStats"
@@ -17,20 +17,20 @@ RATE = 300.0
 VETERANS = 40
 
 
-def measure_statistics(place: Workplace) -> Table:
+def measure_statistics(bench: Workbench) -> Table:
     """Measure latency at a fixed rate, and check every response."""
-    ground, players = place.empty_ground(), player_ids(VETERANS)
-    goals = len(ground.catalogue.goals)
+    setup, players = bench.empty_setup(), player_ids(VETERANS)
+    goals = len(setup.catalogue.goals)
     table = Table(
         "statistics",
         "GetPlayerStats",
         f"{VETERANS} players who have completed {goals} goals in a year, each with {len(TAGS)} tags.",
     )
-    place.say(f"statistics: giving {VETERANS} players a year")
-    store_veterans(ground.url, ground.catalogue, players, system_clock())
-    with place.service(CHALLENGE_SERVICE, ground) as service:
+    bench.say(f"statistics: giving {VETERANS} players a year")
+    store_veterans(setup.url, setup.catalogue, players, system_clock())
+    with bench.service(CHALLENGE_SERVICE, setup) as service:
         requests = [rpc.GetPlayerStatsRequest(user_id=player).SerializeToString() for player in players]
-        steady = place.play_at(service, STATS, requests, RATE, repeat=True, keep_every=1)
+        steady = bench.play_at(service, STATS, requests, RATE, repeat=True, keep_every=1)
     add_calls(table, f"at {RATE:g}/s", steady, p95=6.0)
     table.add("length of a response", steady.response_bytes, Unit.BYTES)
     kept = list(steady.responses.values())

@@ -14,7 +14,7 @@ from bench.machine import thread_cpu_us
 from bench.tables.claims import claim_requests
 from bench.tables.players import activation_requests
 from bench.tables.stages import call_of
-from bench.workplace import Ground, Workplace
+from bench.workbench import Setup, Workbench
 from challenge_service.__main__ import encode
 from challenge_service.servicer import ChallengeServicer
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
@@ -38,40 +38,40 @@ class _Cost(NamedTuple):
     round_trips: float
 
 
-def measure_write_stages(place: Workplace) -> Table:
-    """Measure the CPU of writing calls beside that of the statement that stores as many rows."""
+def measure_write_stages(bench: Workbench) -> Table:
+    """Measure the CPU of writing calls compared with that of the statement that stores as many rows."""
     table = Table(
         "write_stages",
         "Calls that write, without a server",
         f"CPU of one thread and of its session in Postgres for each call, layers and COMMIT included, one at a time in "
-        f"this process: the least of {PASSES} passes of {CALLS} calls. Beside each, the statement of its floor.",
+        f"this process: the least of {PASSES} passes of {CALLS} calls. With each, the statement of its floor.",
     )
-    with place.ground() as ground, place.on(place.cores.server), ThreadPoolExecutor(1) as thread:
-        place.say("write_stages: one thread")
-        for name, cost in thread.submit(_costs, ground).result().items():
+    with bench.setup() as setup, bench.on(bench.cores.server), ThreadPoolExecutor(1) as thread:
+        bench.say("write_stages: one thread")
+        for name, cost in thread.submit(_costs, setup).result().items():
             table.add(f"{name}: CPU of the thread", cost.thread_us, Unit.MICROSECONDS)
             table.add(f"{name}: CPU of Postgres", cost.postgres_us, Unit.MICROSECONDS)
             table.add(f"{name}: round trips", cost.round_trips)
     return table
 
 
-def _costs(ground: Ground) -> dict[str, _Cost]:
+def _costs(setup: Setup) -> dict[str, _Cost]:
     live = LiveCatalogue(encode)
-    live.take(ground.catalogue, system_clock())
+    live.take(setup.catalogue, system_clock())
     collect_seldom()
-    with opened(ground.url) as database:
+    with opened(setup.url) as database:
         servicer = ChallengeServicer(database, live, system_clock)
 
         def flush(event: Any) -> object:
-            return Flush(database, ground.catalogue, time.monotonic() + _PATIENCE_S).run([event])
+            return Flush(database, setup.catalogue, time.monotonic() + _PATIENCE_S).run([event])
 
         numbers = count(time.time_ns())
         return {
-            "SetGoalActive": _cost(database, call_of(servicer, "SetGoalActive"), activation_requests(ground)),
+            "SetGoalActive": _cost(database, call_of(servicer, "SetGoalActive"), activation_requests(setup)),
             "floor of SetGoalActive": _cost(database, _floor(database, "floor_activation"), numbers),
-            "ClaimReward": _cost(database, call_of(servicer, "ClaimReward"), claim_requests(ground)),
+            "ClaimReward": _cost(database, call_of(servicer, "ClaimReward"), claim_requests(setup)),
             "floor of ClaimReward": _cost(database, _floor(database, "floor_claim"), numbers),
-            "a flush of one event": _cost(database, flush, ground.play.events(system_clock())),
+            "a flush of one event": _cost(database, flush, setup.play.events(system_clock())),
             "floor of a flush": _cost(database, _floor(database, "floor_event"), numbers),
         }
 
@@ -99,7 +99,7 @@ def _cost(database: Database, work: Callable[[Any], object], items: Iterable[Any
             work(item)
         took = time.thread_time() - began
         at_server_now, after = _of_session(database)
-        # One of the round trips is that of looking.
+        # One of the round trips is that of `_of_session`.
         passes.append(_Cost(1e6 * took, at_server_now - at_server, after - before - 1))
     return _Cost(*(min(column) / CALLS for column in zip(*passes[1:], strict=True)))
 
@@ -107,9 +107,9 @@ def _cost(database: Database, work: Callable[[Any], object], items: Iterable[Any
 def _of_session(database: Database) -> tuple[float, int]:
     """Return the CPU time in microseconds of the only session of the pool, and its round trips."""
 
-    def look(connection: Connection) -> tuple[int, int]:
+    def pid_and_round_trips(connection: Connection) -> tuple[int, int]:
         connection.run_script(b"SELECT 1")
         return connection.info.backend_pid, connection.round_trips
 
-    backend, round_trips = database.autocommit(look, time.monotonic() + _PATIENCE_S)
+    backend, round_trips = database.autocommit(pid_and_round_trips, time.monotonic() + _PATIENCE_S)
     return thread_cpu_us(backend), round_trips

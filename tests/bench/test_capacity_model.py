@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.capacity_model import GIB, Game, Measured, Relation, needed
+from bench.capacity_model import GIB, Assumptions, MeasuredCosts, Relation, needed
 
-MEASURED = Measured(
+MEASURED = MeasuredCosts(
     relations=[
         Relation(name="tally", bytes_a_player=2_000, players_on_a_page=20),
         Relation(name="tally_pkey", bytes_a_player=600, players_on_a_page=12),
@@ -27,7 +27,7 @@ PLAYERS = st.floats(min_value=1_000, max_value=1e9)
 
 @given(PLAYERS, st.floats(min_value=1.5, max_value=100))
 def test_all_but_connections_grow_with_the_players(players: float, factor: float) -> None:
-    few, many = needed(players, MEASURED, Game()), needed(players * factor, MEASURED, Game())
+    few, many = needed(players, MEASURED, Assumptions()), needed(players * factor, MEASURED, Assumptions())
     for name in (
         "events_per_s",
         "disk_gib",
@@ -42,15 +42,15 @@ def test_all_but_connections_grow_with_the_players(players: float, factor: float
 
 @given(PLAYERS, st.floats(min_value=0.001, max_value=1))
 def test_the_hot_set_is_part_of_what_lies_on_disk(players: float, active: float) -> None:
-    game = replace(Game(), active=active)
-    need = needed(players, MEASURED, game)
+    assumed = replace(Assumptions(), active=active)
+    need = needed(players, MEASURED, assumed)
     assert 0 < need.hot_gib <= need.disk_gib
     assert MEASURED.relations[0].hot_share(active) >= active
 
 
 def test_a_day_of_a_million_players() -> None:
-    game = Game(active=0.1, events=50, peak=3.0, ledger_days=5)
-    need = needed(1e6, MEASURED, game)
+    assumed = Assumptions(active=0.1, events=50, peak=3.0, ledger_days=5)
+    need = needed(1e6, MEASURED, assumed)
     assert need.events_per_s == pytest.approx(5e6 / 86_400 * 3)
     assert need.wal_cold_gib == pytest.approx(5e6 * 12_000 / GIB)
     assert need.disk_gib == pytest.approx((1e6 * 2_600 + 5e6 * 200 * 5) / GIB)

@@ -16,8 +16,8 @@ from challenge.v1 import event_service_pb2 as event_rpc
 
 from bench.load import Run
 from bench.machine import memory_of
-from bench.workplace import LOAD_CATALOGUE
-from load_generator.plan import ClosedLoop, OpenLoop, Plan, Stretch
+from bench.workbench import LOAD_CATALOGUE
+from load_generator.plan import ClosedLoop, OpenLoop, Plan, RunLength
 from load_generator.run import play
 from tests.support.busy_machine import BUSY_FACTOR
 from tests.support.event_messages import login
@@ -92,7 +92,7 @@ def played(
         methods=[(0, load.method)],
         requests=[(0, request) for request in islice(load.requests(), most)],
         pace=pace,
-        stretch=Stretch(unmeasured_s, seconds),
+        length=RunLength(unmeasured_s, seconds),
         keep_every=[0],
     )
     return Run(play(plan))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import grpc
 
 from bench.load import Run
-from load_generator.plan import ClosedLoop, OpenLoop, Plan, Stretch
+from load_generator.plan import ClosedLoop, OpenLoop, Plan, RunLength
 from load_generator.run import play
 
 SERVICE = "test.Service"
@@ -53,7 +53,7 @@ def played(
         methods=[(0, f"{SERVICE}/{method}")],
         requests=[(0, request) for request in requests],
         pace=pace,
-        stretch=Stretch(warm_up_s=0.0, measured_s=seconds),
+        length=RunLength(warm_up_s=0.0, measured_s=seconds),
         repeat=repeat,
         keep_every=[1],
     )

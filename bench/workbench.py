@@ -1,4 +1,4 @@
-"""The means of every table: databases, servers and load."""
+"""Databases, servers and load for every table."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from bench.figures import quotient
 from bench.load import POSTGRES, SERVER, Run
 from bench.machine import Cores, pin
 from bench.players import give_history, player_ids
+from bench.scale import Scale
 from bench.services import ROOT, ServerProcess, empty_handler, environment
-from bench.terms import Terms
 from devstack.valkey import EmbeddedValkey
-from load_generator.plan import ClosedLoop, Manner, OpenLoop, Plan, Stretch
+from load_generator.plan import ClosedLoop, Manner, OpenLoop, Plan, RunLength
 from load_generator.run import play
 from shared.catalogue.loader import load
 from shared.catalogue.yaml_document import parse_yaml
@@ -41,8 +41,8 @@ SEED = 20_240_229
 
 
 @dataclass(frozen=True)
-class Ground:
-    """A database, the catalogue that services use on it, and the game that continues from what is stored there."""
+class Setup:
+    """The start of a measurement: a database, the catalogue of services on it, and the game that goes on from there."""
 
     url: str
     catalogue: Catalogue
@@ -50,12 +50,12 @@ class Ground:
     play: Play
 
 
-class Workplace:
+class Workbench:
     """Databases, servers and load on this machine; the server under test has a core of its own (`bench.machine`)."""
 
-    def __init__(self, terms: Terms, directory: Path, databases: Databases, say: Callable[[str], None]) -> None:
+    def __init__(self, scale: Scale, directory: Path, databases: Databases, say: Callable[[str], None]) -> None:
         """Take `directory` for scratch files, and `say` to report progress."""
-        self.terms = terms
+        self.scale = scale
         self.directory = directory
         self.cores = Cores.of_this_machine()
         self.say = say
@@ -65,30 +65,30 @@ class Workplace:
         pin(databases.pid, self.cores.others)
 
     @contextmanager
-    def ground(self) -> Iterator[Ground]:
+    def setup(self) -> Iterator[Setup]:
         """Yield a fresh copy of the players with history, and the game at that point."""
         catalogue = load(LOAD_CATALOGUE)
         if self._seeded is None:
-            self.say(f"giving {self.terms.players:,} players a history")
+            self.say(f"giving {self.scale.players:,} players a history")
             url = self._databases.migrated()
-            play = Play(player_ids(self.terms.players), SEED)
+            play = Play(player_ids(self.scale.players), SEED)
             give_history(url, catalogue, play, system_clock())
             self._seeded = url, play
         url, begun = self._seeded
         with self._databases.copy_of(url) as copy:
-            yield Ground(copy, catalogue, LOAD_CATALOGUE, Play(begun.players, SEED + 1, begun.values))
+            yield Setup(copy, catalogue, LOAD_CATALOGUE, Play(begun.players, SEED + 1, begun.values))
 
-    def empty_ground(self, catalogue_path: Path = LOAD_CATALOGUE) -> Ground:
+    def empty_setup(self, catalogue_path: Path = LOAD_CATALOGUE) -> Setup:
         """Return a new database with all migrations and no rows."""
-        return Ground(self._databases.migrated(), load(catalogue_path), catalogue_path, Play([], SEED))
+        return Setup(self._databases.migrated(), load(catalogue_path), catalogue_path, Play([], SEED))
 
-    def changed(self, ground: Ground, name: str, change: Callable[[Any], object]) -> Ground:
-        """Return the ground with another catalogue: `change` modifies the parsed document of the present one."""
-        document = parse_yaml(ground.catalogue_path.read_text(encoding="utf-8")).value
+    def changed(self, setup: Setup, name: str, change: Callable[[Any], object]) -> Setup:
+        """Return the same with another catalogue: `change` modifies the parsed document of the present one."""
+        document = parse_yaml(setup.catalogue_path.read_text(encoding="utf-8")).value
         change(document)
         path = self.directory / f"{name}.json"
         path.write_text(json.dumps(document), encoding="utf-8")
-        return replace(ground, catalogue=load(path), catalogue_path=path)
+        return replace(setup, catalogue=load(path), catalogue_path=path)
 
     @contextmanager
     def redis(self) -> Iterator[str]:
@@ -109,9 +109,9 @@ class Workplace:
             server.stop()
 
     @contextmanager
-    def service(self, module: str, ground: Ground, **settings: str) -> Iterator[ServerProcess]:
+    def service(self, module: str, setup: Setup, **settings: str) -> Iterator[ServerProcess]:
         """Yield a running service at its defaults, but for addresses, the catalogue and `settings`."""
-        env = environment(module, ground.url, CATALOGUE=str(ground.catalogue_path), **settings)
+        env = environment(module, setup.url, CATALOGUE=str(setup.catalogue_path), **settings)
         with self.running(ServerProcess(module, env=env)) as server:
             yield server
 
@@ -126,12 +126,12 @@ class Workplace:
         keep_every: int = 0,
         writes: str = "",
     ) -> Run:
-        """Play requests of one method at a fixed rate in calls per second for the usual interval, and at its floor.
+        """Play requests of one method at a fixed rate in calls per second, then again against the empty handler.
 
         `writes` names the statement that writes the rows of a call; see `bench.empty`.
         """
         self.say(f"{method.rpartition('/')[2]} at {rate:g}/s")
-        some = list(requests if repeat else islice(requests, calls_for(self.terms.stretch, rate)))
+        some = list(requests if repeat else islice(requests, calls_for(self.scale.long_run, rate)))
         run = self.play(server, method, some, OpenLoop(rate=rate), repeat=repeat, keep_every=keep_every)
         self.play_floor(run, server, method, some, OpenLoop(rate=rate), writes)
         return run
@@ -156,7 +156,7 @@ class Workplace:
         method: str,
         requests: Iterable[bytes],
         pace: OpenLoop | ClosedLoop,
-        stretch: Stretch | None = None,
+        length: RunLength | None = None,
         *,
         repeat: bool = False,
         keep_every: int = 0,
@@ -169,7 +169,7 @@ class Workplace:
             [(0, method)],
             ((0, request) for request in requests),
             pace,
-            stretch or self.terms.stretch,
+            length or self.scale.long_run,
             repeat=repeat,
             keep_every=[keep_every],
             manner=manner,
@@ -183,7 +183,7 @@ class Workplace:
         methods: Sequence[tuple[int, str]],
         requests: Iterable[tuple[int, bytes]],
         pace: OpenLoop | ClosedLoop,
-        stretch: Stretch,
+        length: RunLength,
         *,
         repeat: bool = False,
         keep_every: Sequence[int],
@@ -198,7 +198,7 @@ class Workplace:
             methods=methods,
             requests=list(requests),
             pace=pace,
-            stretch=stretch,
+            length=length,
             repeat=repeat,
             processes={**{name: server.running_pid for name, server in servers.items()}, POSTGRES: self.postgres_pid},
             manner=manner,
@@ -233,9 +233,9 @@ class Workplace:
         runs, self._runs = self._runs, []
         return runs
 
-    def in_turns(self, label: str, first: Callable[[], A], second: Callable[[], B]) -> list[tuple[A, B]]:
+    def alternating(self, label: str, first: Callable[[], A], second: Callable[[], B]) -> list[tuple[A, B]]:
         """Measure two things alternately over several rounds, so that a disturbance affects both."""
-        return [(first(), second()) for _ in self.rounds(label, self.terms.rounds)]
+        return [(first(), second()) for _ in self.rounds(label, self.scale.rounds)]
 
     def rounds(self, label: str, count: int) -> Iterator[int]:
         """Yield 1 to `count`, and report each round."""
@@ -244,6 +244,6 @@ class Workplace:
             yield number
 
 
-def calls_for(stretch: Stretch, rate: float) -> int:
+def calls_for(length: RunLength, rate: float) -> int:
     """Return the greatest number of calls a run at this rate can make."""
-    return int(rate * (stretch.warm_up_s + stretch.measured_s)) + 1
+    return int(rate * (length.warm_up_s + length.measured_s)) + 1

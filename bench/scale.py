@@ -1,21 +1,21 @@
-"""The terms on which a report is measured."""
+"""The scale on which a report is measured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from load_generator.plan import Stretch
+from load_generator.plan import RunLength
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class Scale:
     """The size of the measurements."""
 
     seconds: float
     """Length of each measured interval."""
     rounds: int
-    """Number of rounds in which things that are compared are measured in turn."""
+    """Number of rounds in which things that are compared are measured alternately."""
     players: int
     """Number of players with a history."""
     ranked: int
@@ -40,11 +40,11 @@ class Terms:
     """The catalogue of the table `capacity`."""
 
     @property
-    def stretch(self) -> Stretch:
-        """A measured interval after a warm-up that opens connections, prepares plans and fills caches."""
-        return Stretch(warm_up_s=min(1.0, self.seconds / 4), measured_s=self.seconds)
+    def long_run(self) -> RunLength:
+        """The usual length: an interval after a warm-up that opens connections, prepares plans and fills caches."""
+        return RunLength(warm_up_s=min(1.0, self.seconds / 4), measured_s=self.seconds)
 
     @property
-    def turn(self) -> Stretch:
-        """The same for one of many turns: half as long."""
-        return Stretch(warm_up_s=min(0.5, self.seconds / 4), measured_s=self.seconds / 2)
+    def short_run(self) -> RunLength:
+        """Half as long, for a run that is repeated in every round."""
+        return RunLength(warm_up_s=min(0.5, self.seconds / 4), measured_s=self.seconds / 2)
