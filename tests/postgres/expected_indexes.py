@@ -76,6 +76,7 @@ SCANS = {
     "end_of_packed": {"settled_completion_pkey"},
     "players_to_pack": {"completion_pkey"},
     "lock_tallies_of_player": {"tally_pkey"},
+    "read_claimed_completions": {"completion_pkey"},
     "lock_claimed_completions": {"completion_pkey"},
     "read_open_grants": {"reward_outbox_pkey"},
     "count_packed": {"settled_completion_pkey"},

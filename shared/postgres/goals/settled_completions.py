@@ -7,7 +7,8 @@ deletes stored completions unpacks those of the player before, in the same trans
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import psycopg
 
@@ -21,6 +22,7 @@ _UNPACK = statement("unpack_completions")
 _WITH_OLD = statement("players_with_old_packed")
 _END = statement("end_of_packed")
 _TO_PACK = statement("players_to_pack")
+_READ_CLAIMED = statement("read_claimed_completions")
 _LOCK_TALLIES = statement("lock_tallies_of_player")
 _LOCK_CLAIMED = statement("lock_claimed_completions")
 _COUNT_PACKED = statement("count_packed")
@@ -79,17 +81,39 @@ def pack(
     """
     if not _TRY_LOCK.value(connection, user_id):
         raise PlayerBusy
+    # Most days there is nothing to pack of most players, whose rows are then not even locked.
+    if not _chosen(connection, user_id, _READ_CLAIMED.rows(connection, user_id, claimed_before), before, fewest):
+        return 0
     try:
         _LOCK_TALLIES.rows(connection, user_id)
         locked = _LOCK_CLAIMED.rows(connection, user_id, claimed_before)
     except psycopg.errors.LockNotAvailable as error:
         raise PlayerBusy from error
-    if not locked:
+    keys = _chosen(connection, user_id, locked, before, fewest)
+    if not keys:
         return 0
+    columns = list(zip(*keys, strict=True))
+    return int(_PACK.value(connection, user_id, text_array(columns[0]), *map(int_array, columns[1:])))
+
+
+_Key: TypeAlias = tuple[str, Instant, int, Instant]
+"""Goal id, start of the period, occurrence, and the end of the month in which the period starts."""
+
+
+def _chosen(
+    connection: Connection,
+    user_id: str,
+    claimed: Sequence[tuple[Any, ...]],
+    before: Mapping[str, Instant],
+    fewest: int,
+) -> list[_Key]:
+    """Return those of a player's claimed completions that are packed; none if they are too few."""
+    if len(claimed) < fewest:
+        return []
     unsettled = {(*key,) for key in _OPEN_GRANTS.rows(connection, user_id)}
     packed = dict(_COUNT_PACKED.rows(connection, user_id))
-    taken: dict[Instant, list[tuple[str, Instant, int, Instant]]] = defaultdict(list)
-    for goal_id, start, occurrence, month_end in locked:
+    taken: dict[Instant, list[_Key]] = defaultdict(list)
+    for goal_id, start, occurrence, month_end in claimed:
         of_month = taken[month_end]
         if start != LIFETIME_START and start >= before.get(goal_id, start):
             continue
@@ -97,7 +121,4 @@ def pack(
             of_month.append((goal_id, start, occurrence, month_end))
     keys = [key for of_month in taken.values() for key in of_month]
     again = sum(packed.get(month_end, 0) for month_end, of_month in taken.items() if of_month)
-    if not keys or len(keys) < max(fewest, again // REPACKED_FACTOR):
-        return 0
-    columns = list(zip(*keys, strict=True))
-    return int(_PACK.value(connection, user_id, text_array(columns[0]), *map(int_array, columns[1:])))
+    return [] if len(keys) < max(fewest, again // REPACKED_FACTOR) else keys

@@ -80,9 +80,22 @@ ORDER BY user_id;
 SELECT count(*)
 FROM (SELECT FROM tally WHERE user_id = $1 FOR UPDATE NOWAIT) AS locked;
 
+-- name: read_claimed_completions
+-- Return the completions of a player that were claimed before an instant, the oldest claims first, with the end of the month in
+-- which the period starts; 0 stands for the lifetime.
+-- $1 user_id, $2 claimed_before
+SELECT
+    goal_id, microseconds(period_start), occurrence,
+    CASE
+        WHEN period_start = timestamptz 'epoch' THEN 0
+        ELSE microseconds((date_trunc('month', period_start AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC') - 1
+    END
+FROM completion
+WHERE user_id = $1 AND claim_time < instant($2)
+ORDER BY claim_time, goal_id, period_start, occurrence;
+
 -- name: lock_claimed_completions
--- Lock the completions of a player that were claimed before an instant, or fail at once. Return them, the oldest claims first,
--- with the end of the month in which the period starts; 0 stands for the lifetime.
+-- Do the same, and lock them, or fail at once.
 -- $1 user_id, $2 claimed_before
 SELECT
     goal_id, microseconds(period_start), occurrence,

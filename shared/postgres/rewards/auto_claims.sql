@@ -34,14 +34,15 @@ JOIN (SELECT * FROM completion WHERE user_id = ANY ($1::text[])) AS completion
 UNION
 SELECT position
 FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS required (user_id, goal_id, start, position)
-JOIN (
-    SELECT user_id, from_start, to_start, unnest(goal_ids) AS goal_id, unnest(period_starts) AS period_start
-    FROM settled_completion
-    WHERE user_id = ANY ($1::text[]) AND goal_ids && $2::text[]
-) AS settled
+JOIN (SELECT * FROM settled_completion WHERE user_id = ANY ($1::text[])) AS settled
     ON settled.user_id = required.user_id
-    AND settled.goal_id = required.goal_id
-    AND CASE WHEN start IS NULL THEN to_start <> timestamptz 'epoch' ELSE period_start = start END
+    AND required.goal_id = ANY (settled.goal_ids)
+    AND CASE
+        WHEN start IS NULL THEN to_start <> timestamptz 'epoch'
+        ELSE to_start >= instant(start) AND from_start <= instant(start)
+    END
+CROSS JOIN LATERAL unnest(goal_ids, period_starts) AS packed (goal_id, start_of_period)
+WHERE packed.goal_id = required.goal_id AND coalesce(start = start_of_period, true)
 UNION
 SELECT position
 FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS required (user_id, goal_id, start, position)

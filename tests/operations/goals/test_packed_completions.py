@@ -167,6 +167,16 @@ def test_a_player_whose_rows_are_locked_is_left_alone(database: Database, databa
     assert pack(database) == 1
 
 
+def test_a_player_of_whom_nothing_can_be_packed_is_not_locked(database: Database, database_url: str) -> None:
+    report(database, CATALOGUE, "1")
+    claim(database, CATALOGUE, "daily")
+    with connected(database_url) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT FROM tally FOR UPDATE")
+        assert pack(database, days=0) == 0, "the day is not over"
+        other.execute("ROLLBACK")
+
+
 @pytest.mark.usefixtures("packed")
 def test_a_player_whose_completions_are_unpacked_is_left_alone(database: Database, database_url: str) -> None:
     with connected(database_url) as other:
