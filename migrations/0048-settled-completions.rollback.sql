@@ -94,3 +94,4 @@ END
 $$;
 
 DROP TABLE settled_completion;
+DROP FUNCTION analyze_settled_completion();

@@ -45,7 +45,32 @@ BEGIN
         SELECT attname FROM pg_attribute WHERE attrelid = 'settled_completion'::regclass AND attnum > 0 AND attndims > 0
     LOOP
         EXECUTE format('ALTER TABLE settled_completion ALTER COLUMN %I SET STORAGE MAIN', packed);
+        -- No plan depends on what is in the arrays, and ANALYZE would unpack them.
+        EXECUTE format('ALTER TABLE settled_completion ALTER COLUMN %I SET STATISTICS 0', packed);
     END LOOP;
+END
+$$;
+
+-- Sessions keep plans, and one that was made while the table was empty would read all of it later: whoever packs lets them be made
+-- again each time that the table doubles.
+CREATE FUNCTION analyze_settled_completion() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_relation_size('settled_completion') <= (
+        SELECT 2 * relpages * current_setting('block_size')::bigint FROM pg_class WHERE oid = 'settled_completion'::regclass
+    ) THEN
+        RETURN false;
+    END IF;
+    ANALYZE settled_completion;
+    RETURN true;
+END
+$$;
+
+DO $$
+BEGIN
+    EXECUTE format(
+        'ALTER FUNCTION analyze_settled_completion() SECURITY DEFINER SET search_path = %I, pg_temp', current_schema()
+    );
+    REVOKE EXECUTE ON FUNCTION analyze_settled_completion() FROM PUBLIC;
 END
 $$;
 

@@ -77,6 +77,7 @@ FUNCTIONS = (
     "delete_old_audits(timestamptz)",
     "analyze_leaderboard_ranking()",
     "analyze_leaderboard_mark()",
+    "analyze_settled_completion()",
     "count_leaderboard_players(text[], timestamptz[], bigint[], timestamptz[], text[], integer[])",
     "balance_leaderboard_bucket(bigint)",
     "widen_leaderboard_bucket(bigint)",

@@ -13,7 +13,7 @@ from shared.domain.events import CompletionKey
 from shared.domain.instant import DAY
 from shared.domain.standings import CompletionRecord
 from shared.postgres.connection import Connection
-from shared.postgres.goals import completions
+from shared.postgres.goals import completions, settled_completions
 from shared.postgres.statements import int_array, statements, text_array
 from tests.support.databases import connected
 from tests.support.postgres_server import PostgresServer
@@ -124,3 +124,20 @@ def test_a_month_is_unpacked_once_however_many_of_its_periods_are_read(packed: C
     starts = int_array([JANUARY + day * DAY for day in range(45)])
     of_goals = [text_array(["goal 3"])] if name.endswith("goals") else []
     assert unpacked_by(packed, name, PLAYERS[0], starts, *of_goals) == 2 * OF_MONTH
+
+
+def test_plans_are_made_again_while_the_table_grows(database_url: str) -> None:
+    with connected(database_url) as connection:
+        # As after `VACUUM` of a database in which nothing is packed yet.
+        connection.execute("VACUUM (ANALYZE) settled_completion")
+        connection.execute(
+            "PREPARE of_player AS SELECT FROM settled_completion WHERE user_id = $1 AND to_start = timestamptz 'epoch'"
+        )
+        plan = b"EXPLAIN EXECUTE of_player('player 1')"
+        assert "Seq Scan" in str(connection.execute(plan).fetchall())
+        assert settled_completions.analyze_grown(connection) is False
+        connection.execute(FILL.format(players=PLAYERS, months=MONTHS, goals=GOALS, day=DAY).encode())
+        assert "Seq Scan" in str(connection.execute(plan).fetchall())
+        assert settled_completions.analyze_grown(connection) is True
+        assert "settled_completion_pkey" in str(connection.execute(plan).fetchall())
+        assert settled_completions.analyze_grown(connection) is False

@@ -77,6 +77,7 @@ class CompletionPacking:
             # In transactions of their own: a step that is repeated finds nothing left to do.
             for user_id in user_ids:
                 self._on_packed(self._pack(user_id, before, past))
+            self._database.autocommit(settled_completions.analyze_grown, time.monotonic() + STEP_TIMEOUT_S)
 
         self.sweep.one_pass(f"older than {self._age}", SweepWork(update, range_after, publish=lambda _: None))
 

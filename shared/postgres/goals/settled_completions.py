@@ -22,6 +22,7 @@ _UNPACK = statement("unpack_completions")
 _WITH_OLD = statement("players_with_old_packed")
 _END = statement("end_of_packed")
 _TO_PACK = statement("players_to_pack")
+_ANALYZE = statement("analyze_packed")
 _READ_CLAIMED = statement("read_claimed_completions")
 _LOCK_TALLIES = statement("lock_tallies_of_player")
 _LOCK_CLAIMED = statement("lock_claimed_completions")
@@ -67,6 +68,14 @@ def end_of_range(connection: Connection, after: str, rows: int) -> str | None:
 def to_pack(connection: Connection, after: str, last: str, claimed_before: Instant, fewest: int) -> list[str]:
     """Return the players of a range who have at least `fewest` completions that were claimed before an instant."""
     return [user_id for (user_id,) in _TO_PACK.rows(connection, after, last, claimed_before, fewest)]
+
+
+def analyze_grown(connection: Connection) -> bool:
+    """Let statements be planned again if the packed completions take twice the pages since; return whether they do.
+
+    Otherwise sessions keep plans that were made while there were hardly any, by which each call reads all of them.
+    """
+    return bool(_ANALYZE.value(connection))
 
 
 def pack(

@@ -74,6 +74,10 @@ GROUP BY user_id
 HAVING count(*) >= $4::integer
 ORDER BY user_id;
 
+-- name: analyze_packed
+-- Let plans be made again if the table of packed completions has doubled since; return whether it has.
+SELECT analyze_settled_completion();
+
 -- name: lock_tallies_of_player
 -- Lock the tallies of a player, or fail at once. Whoever stores a completion again has one of them locked.
 -- $1 user_id

@@ -58,6 +58,8 @@ def test_a_pass_packs_what_is_old_enough_of_all_players(database: Database, data
     seen = packing.sweep.seen
     assert seen is not None
     assert (seen.last_visited, seen.bookmark) == (len(PLAYERS), None)
+    pages = "SELECT relpages > 0 FROM pg_class WHERE oid = 'settled_completion'::regclass"
+    assert rows(database_url, pages) == [(True,)], "statements are planned for it"
     # The next one looks tomorrow.
     packing.one_pass(CATALOGUE)
     assert len(packed) == len(PLAYERS)
