@@ -32,7 +32,7 @@ def check_completion_retention(text: str) -> None:
 
 def check_completion_pack(text: str) -> None:
     """Raise ValueError for a number of days that is neither 0 nor long enough."""
-    if text.isdecimal() and 0 < int(text) < COMPLETION_PACK_MIN_D:
+    if 0 < _days(text) < COMPLETION_PACK_MIN_D:
         raise ValueError(
             f"is {text}, must be 0 (nothing is packed) or at least {COMPLETION_PACK_MIN_D}: "
             "a period whose completions are packed must be over for every player"
@@ -54,8 +54,16 @@ def check_grant_retention(text: str) -> None:
     _check_retention(text, "grants", "callers may repeat a claim, and operators refund it, for a year")
 
 
+def _days(text: str) -> int:
+    """Return the number of days as it will be parsed, with a sign for example; 0 for what will be refused."""
+    try:
+        return int(text)
+    except ValueError:
+        return 0
+
+
 def _check_retention(text: str, kept: str, why: str) -> None:
-    if text.isdecimal() and 0 < int(text) < COMPLETION_RETENTION_MIN_D:
+    if 0 < _days(text) < COMPLETION_RETENTION_MIN_D:
         raise ValueError(
             f"is {text}, must be 0 ({kept} are kept for ever) or at least {COMPLETION_RETENTION_MIN_D}: {why}"
         )
