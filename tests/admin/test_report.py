@@ -89,7 +89,7 @@ def test_invalid_indexes_are_marked(site: Site, capsys: Captured) -> None:
 
 def test_statements_are_shown_if_the_extension_is_installed(site: Site, capsys: Captured) -> None:
     printed = report(capsys)["statements that take the most time"]
-    assert " ".join(printed[0]) == "not known: the extension pg_stat_statements is not there"
+    assert " ".join(printed[0]) == "not known: the extension pg_stat_statements is not installed"
     # The embedded server has no extensions: a view of the same name and columns.
     execute(
         site,
