@@ -160,7 +160,7 @@ def test_an_import_reads_no_history_wholly(site: Site, tmp_path: Path) -> None:
             " FROM generate_series(1, 20000) p"
         )
         connection.execute("ANALYZE")
-        # What this session has counted is not added after the reset.
+        # Otherwise this session would add its counts after the reset.
         connection.execute("SELECT pg_stat_force_next_flush()")
         connection.execute("SELECT pg_stat_reset()")
     tally = {"table": "tally", "source": "stat", "stat_code": "kills", "sum": 7, "events": 4}
