@@ -7,12 +7,17 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.events import Event
+from shared.domain.goal import Source
+from shared.domain.instant import DAY
 from shared.postgres.database import Database
 from tests.operations.stories import (
     FIRST,
     PLAYERS,
     Reload,
+    Report,
     Story,
+    Take,
     stories,
     stories_in_seasons,
     stories_in_zones,
@@ -25,14 +30,36 @@ from tests.support.naive_model import NaiveModel
 from tests.support.packing import pack_all, settle_all
 
 
+def more_events(system: System, chance: random.Random, number: int) -> list[Event]:
+    """Return an event of each player and stat: stories that complete nothing have nothing to pack."""
+    stats = sorted(stat for stat in system.catalogue.wanted if stat.source in (Source.LOGIN, Source.STAT))
+    return [
+        Event(
+            f"more {number} {place}",
+            player,
+            FIRST + chance.randrange(10) * DAY,
+            stat,
+            delta=chance.randrange(1, 9) if stat.source is Source.STAT else None,
+            value=chance.randrange(9) if stat.source is Source.STAT else None,
+        )
+        for player in PLAYERS
+        for place, stat in enumerate(stats)
+    ]
+
+
 def play_packed(database: Database, story: Story, chance: random.Random) -> int:
     """Do all steps in both, pack between some of them, and return the number of completions that were packed."""
     system, model = System(database, story.catalogue), NaiveModel(story.catalogue, FIRST)
     packed = 0
-    for step in story.steps:
+    for number, step in enumerate(story.steps):
+        compare(system, model, Report(more_events(system, chance, number)))
         if chance.random() < 0.6:
+            for player, goal_id, _ in sorted(model.completed - model.claimed):
+                if (goal := system.catalogue.goals.get(goal_id)) is not None:
+                    compare(system, model, Take(player, goal))
             settle_all(database, system.prefix)
-            packed += pack_all(database, system.catalogue, [system.prefix + player for player in PLAYERS], system.now)
+            # The clocks of stories go back: what is over at their beginning stays so.
+            packed += pack_all(database, system.catalogue, [system.prefix + player for player in PLAYERS], FIRST)
             if not isinstance(step, Reload):
                 compare_players(system, model)
         compare(system, model, step)
