@@ -60,7 +60,8 @@ BEGIN
     ) THEN
         RETURN false;
     END IF;
-    ANALYZE settled_completion;
+    -- A step of the duty does not wait for a VACUUM. The next one tries again.
+    ANALYZE (SKIP_LOCKED) settled_completion;
     RETURN true;
 END
 $$;
