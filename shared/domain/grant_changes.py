@@ -32,6 +32,7 @@ class GrantStatus(NamedTuple):
     """1 (first) to 9 (last)."""
     attempts: int
     due_time: Instant
+    """When the next delivery begins at the earliest, while it is pending."""
     refusal: RefusalReason | None
     settle_time: Instant | None
     tried: bool

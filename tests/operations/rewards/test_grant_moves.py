@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.claims import Claim, RefusalReason
+from shared.domain.claims import Claim, ClaimState, RefusalReason
 from shared.domain.errors import ChallengeError
 from shared.domain.events import Event
 from shared.domain.grant_changes import Act, ActRefused, buried, refunded, retried
@@ -120,7 +120,9 @@ class Side:
         if not claims:
             return None
         action = OperatorAction(act, partial(CHANGES[act], now=self.now), "ada", "a test")  # type: ignore[arg-type]
-        return perform(self.database, UUID(claims[0].grant_id), action, self.now, soon(), dry=False)
+        status = perform(self.database, UUID(claims[0].grant_id), action, self.now, soon(), dry=False)
+        # When a settled grant had been due is not kept, and shown to nobody.
+        return status if status.state is ClaimState.PENDING else status._replace(due_time=self.now)
 
     def listed(self) -> list[Claim]:
         return list_claims(self.database, self.player, (), None, 100, soon())
