@@ -121,7 +121,7 @@ class Side:
             return None
         action = OperatorAction(act, partial(CHANGES[act], now=self.now), "ada", "a test")  # type: ignore[arg-type]
         status = perform(self.database, UUID(claims[0].grant_id), action, self.now, soon(), dry=False)
-        # When a settled grant had been due is not kept, and shown to nobody.
+        # When a settled grant had been due is not kept, and never shown.
         return status if status.state is ClaimState.PENDING else status._replace(due_time=self.now)
 
     def listed(self) -> list[Claim]:
