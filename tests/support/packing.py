@@ -17,12 +17,18 @@ LATER = 80 * 365 * DAY
 """Everything was claimed before."""
 
 
-def pack_all(database: Database, catalogue: Catalogue, user_ids: Iterable[str], now: Instant) -> int:
+def pack_all(
+    database: Database,
+    catalogue: Catalogue,
+    user_ids: Iterable[str],
+    now: Instant,
+    fewest: settled_completions.Fewest = settled_completions.ANY,
+) -> int:
     """Pack what these players have claimed of the lifetime and periods that are over, and return the number."""
     before = past_periods_before(catalogue, now)
 
     def pack(connection: Connection, user_id: str) -> int:
-        return settled_completions.pack(connection, user_id, LATER, before)
+        return settled_completions.pack(connection, user_id, LATER, before, fewest)
 
     return sum(database.transact(partial(pack, user_id=user_id), soon()) for user_id in user_ids)
 

@@ -19,7 +19,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.distribution.placement import refuse_where_distributed
 from shared.postgres.goals import completion_retention, settled_completions
-from shared.postgres.goals.settled_completions import PlayerBusy
+from shared.postgres.goals.settled_completions import Fewest, PlayerBusy
 from shared.postgres.player_sweeps import COMPLETION_PACKING
 from shared.postgres.statistics.challenge_reports import LAST_USER_ID
 from shared.runtime.clock import Clock
@@ -31,6 +31,8 @@ RANGE_COMPLETIONS = 2_000
 """Approximate number of completions in a range of players. A step takes a tenth of a second if all are packed."""
 FEWEST = 8
 """Number of completions of a player that are worth a rewritten row."""
+FEWEST_IN_ROW = 4
+"""Number of completions from which a row takes two thirds of their space or less. A row of one takes more."""
 
 
 class CompletionPacking:
@@ -82,9 +84,10 @@ class CompletionPacking:
         self.sweep.one_pass(f"older than {self._age}", SweepWork(update, range_after, publish=lambda _: None))
 
     def _pack(self, user_id: str, before: Instant, past: Mapping[str, Instant]) -> int:
+        fewest = Fewest(FEWEST, FEWEST_IN_ROW)
         try:
             return self._database.transact(
-                lambda connection: settled_completions.pack(connection, user_id, before, past, FEWEST),
+                lambda connection: settled_completions.pack(connection, user_id, before, past, fewest),
                 time.monotonic() + STEP_TIMEOUT_S,
             )
         except PlayerBusy:

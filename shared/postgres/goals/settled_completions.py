@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import psycopg
 
@@ -34,6 +34,19 @@ ROW_MAX = 1_024
 """Completions in a row at most. Further ones of a player's lifetime or month stay rows of their own."""
 REPACKED_FACTOR = 8
 """A completion is packed again at most about as many times for each time that its row doubles."""
+
+
+class Fewest(NamedTuple):
+    """Numbers of completions from which packing pays."""
+
+    of_player: int
+    """Completions that are packed at once."""
+    in_row: int
+    """Completions of the lifetime or a month, those that are packed already included."""
+
+
+ANY = Fewest(1, 1)
+"""However few they are."""
 
 
 class PlayerBusy(Exception):
@@ -79,13 +92,13 @@ def analyze_grown(connection: Connection) -> bool:
 
 
 def pack(
-    connection: Connection, user_id: str, claimed_before: Instant, before: Mapping[str, Instant], fewest: int = 1
+    connection: Connection, user_id: str, claimed_before: Instant, before: Mapping[str, Instant], fewest: Fewest = ANY
 ) -> int:
     """Pack a player's completions that were claimed before an instant, and return how many.
 
     They are those of the lifetime, and of periods that begin before an instant by goal: reads of current periods do not
     look at packed ones. Those with a grant that may still change are left out, and those for which a row has no room.
-    None are packed if they are fewer than `fewest`, or than an eighth of what would be packed again with them.
+    None are packed if they are fewer than the `fewest`, or than an eighth of what would be packed again with them.
     Nothing is waited for. Raise `PlayerBusy`.
     """
     if not _TRY_LOCK.value(connection, user_id):
@@ -114,10 +127,10 @@ def _chosen(
     user_id: str,
     claimed: Sequence[tuple[Any, ...]],
     before: Mapping[str, Instant],
-    fewest: int,
+    fewest: Fewest,
 ) -> list[_Key]:
     """Return those of a player's claimed completions that are packed; none if they are too few."""
-    if len(claimed) < fewest:
+    if len(claimed) < fewest.of_player:
         return []
     unsettled = {(*key,) for key in _OPEN_GRANTS.rows(connection, user_id)}
     packed = dict(_COUNT_PACKED.rows(connection, user_id))
@@ -128,6 +141,11 @@ def _chosen(
             continue
         if (goal_id, start, occurrence) not in unsettled and packed.get(month_end, 0) + len(of_month) < ROW_MAX:
             of_month.append((goal_id, start, occurrence, month_end))
-    keys = [key for of_month in taken.values() for key in of_month]
-    again = sum(packed.get(month_end, 0) for month_end, of_month in taken.items() if of_month)
-    return [] if len(keys) < max(fewest, again // REPACKED_FACTOR) else keys
+    enough = {
+        month_end: of_month
+        for month_end, of_month in taken.items()
+        if of_month and packed.get(month_end, 0) + len(of_month) >= fewest.in_row
+    }
+    keys = [key for of_month in enough.values() for key in of_month]
+    again = sum(packed.get(month_end, 0) for month_end in enough)
+    return [] if len(keys) < max(fewest.of_player, again // REPACKED_FACTOR) else keys

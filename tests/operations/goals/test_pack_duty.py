@@ -31,6 +31,7 @@ def claimed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let players claim what they complete on three days: three daily goals, a weekly one, and one of the lifetime."""
     monkeypatch.setattr(pack_completions, "RANGE_COMPLETIONS", 7)
     monkeypatch.setattr(pack_completions, "FEWEST", 5)
+    monkeypatch.setattr(pack_completions, "FEWEST_IN_ROW", 1)
     play(database, tuple(PLAYERS))
     for player in PLAYERS:
         for goal_id, days in {"daily": (0, 1, 2), "weekly": (0,), "ever": (0,)}.items():

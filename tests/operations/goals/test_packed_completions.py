@@ -27,7 +27,7 @@ from shared.operations.rewards.grant_admin import OperatorAction
 from shared.operations.statistics.recalculate import recalculate
 from shared.postgres.database import Database
 from shared.postgres.goals import completions, settled_completions
-from shared.postgres.goals.settled_completions import PlayerBusy
+from shared.postgres.goals.settled_completions import Fewest, PlayerBusy
 from shared.postgres.operators import player_data
 from shared.postgres.statistics import histories
 from tests.operations.statistics.test_challenge_counts import do
@@ -152,6 +152,19 @@ def test_a_row_has_a_limit_and_is_not_written_again_for_few(
         claim(database, catalogue, each.id)
     assert pack(database, catalogue) == 3
     assert completions_by_table(database_url) == (1, 19)
+
+
+def test_a_month_of_few_completions_is_left_as_it_is(database: Database, database_url: str) -> None:
+    report(database, CATALOGUE, "1", delta=2)
+    claim(database, CATALOGUE, "daily")
+    claim(database, CATALOGUE, "win")
+    for occurrence in (1, 2):
+        claim(database, CATALOGUE, "repeated", occurrence=occurrence)
+    settle_all(database, "player")
+    later = NOW + 90 * DAY
+    assert pack_all(database, CATALOGUE, ["player"], later, Fewest(1, 4)) == 0
+    assert pack_all(database, CATALOGUE, ["player"], later, Fewest(1, 3)) == 3
+    assert rows(database_url, "SELECT goal_id FROM completion") == [("daily",)]
 
 
 @pytest.mark.parametrize("held", ["SELECT FROM tally FOR UPDATE", "SELECT FROM completion FOR UPDATE"])
