@@ -36,7 +36,7 @@ from tests.operations.system import System
 from tests.support.counting import count_challenges, figures, forget_counts
 from tests.support.databases import connected, flushed, soon, status_of
 from tests.support.goals import catalogue_of, goal
-from tests.support.packing import LATER, completions_by_table, pack_all, settle_all
+from tests.support.packing import completions_by_table, pack_all, settle_all
 from tests.support.services import ACTING, rows
 from tests.support.strategies import FIRST_DAY, KILLS
 
@@ -239,7 +239,7 @@ def test_no_read_tells_packed_completions_from_others(two_connections: Database,
     settle_all(two_connections, system.prefix)
     before = everything(system, PLAYERS)
     ids = [system.prefix + player for player in PLAYERS]
-    packed = pack_all(two_connections, system.catalogue, ids, LATER)
+    packed = pack_all(two_connections, system.catalogue, ids, system.now)
     assert everything(system, PLAYERS) == before
     unpacked = two_connections.transact(lambda connection: settled_completions.unpack(connection, ids), soon())
     assert unpacked == packed
