@@ -52,6 +52,7 @@ from bench.tables.selections import measure_selections
 from bench.tables.soak import measure_soak
 from bench.tables.sources import measure_sources
 from bench.tables.stages import measure_stages
+from bench.tables.start import measure_start
 from bench.tables.statistics import measure_statistics
 from bench.tables.write_stages import measure_write_stages
 from bench.terminal import Terminal
@@ -63,6 +64,7 @@ TABLES: Mapping[str, Callable[[Workbench], Table]] = {
     "stages": measure_stages,
     "write_stages": measure_write_stages,
     "merge": measure_merge,
+    "start": measure_start,
     "repeats": measure_repeats,
     "schedules": measure_schedules,
     "boundary": measure_boundary,
@@ -95,6 +97,7 @@ ONLY_FULL = frozenset(
         "stages",
         "write_stages",
         "merge",
+        "start",
         "repeats",
         "claimable",
         "schedules",
