@@ -1,7 +1,7 @@
 -- name: insert_events_seen
 -- Record events as seen and return the hashes of those that were not seen before, each once. Events of days that the
--- ledger no longer holds, and of players who were erased, are neither recorded nor returned. Keys must be sorted: their order is the lock order. The
--- arrays of content are empty where content is not kept; unnest pads them with nulls.
+-- ledger no longer holds, and of players who were erased, are neither recorded nor returned. Keys must be sorted: their
+-- order is the lock order. The arrays of content are empty where content is not kept; unnest pads them with nulls.
 -- $1 event_days, $2 user_ids, $3 event_hashes, $4 event_ids, $5 event_times, $6 sources, $7 stat_codes, $8 deltas,
 -- $9 values, $10 true on a cluster
 INSERT INTO event_seen (
@@ -39,8 +39,9 @@ ON CONFLICT (event_day, user_id, event_hash) DO NOTHING
 RETURNING event_hash;
 
 -- name: insert_new_events
--- As insert_events_seen, of events that are expected to be new: an error if the ledger holds one of them, or if there is one twice. On a
--- cluster this copies the rows straight into the shards, for half of the work. The number of rows tells whether all were recorded.
+-- As insert_events_seen, of events that are expected to be new: an error if the ledger holds one of them, or if there
+-- is one twice. On a cluster this copies the rows straight into the shards, for half of the work. The number of rows
+-- tells whether all were recorded.
 -- $1 event_days, $2 user_ids, $3 event_hashes, $4 event_ids, $5 event_times, $6 sources, $7 stat_codes, $8 deltas,
 -- $9 values, $10 true on a cluster
 INSERT INTO event_seen (

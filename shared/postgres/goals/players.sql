@@ -1,8 +1,9 @@
 -- name: read_player
 -- Return everything that a player's goals are judged by, in one round trip and one row: five lookups by primary key,
--- each of their columns an array. The fifth is that of packed completions. The first has the player's time zone and all zones that the player has named. Arrays are null where there are no rows; instants are integers. The
--- occurrences of completions are null if all of them are 1, and so are the claimed rewards if none has
--- several, and baselines if there are none.
+-- each of their columns an array. The fifth is that of packed completions. The first has the player's time zone and all
+-- zones that the player has named. Arrays are null where there are no rows; instants are integers. The occurrences of
+-- completions are null if all of them are 1, and so are the claimed rewards if none has several, and baselines if there
+-- are none.
 -- $1 user_id
 SELECT
     (SELECT time_zone || zone_names FROM player WHERE user_id = $1),

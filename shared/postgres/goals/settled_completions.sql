@@ -1,5 +1,6 @@
 -- name: lock_packing
--- Let no other transaction pack or unpack completions of these players until the transaction ends. Keys are locked in their order.
+-- Let no other transaction pack or unpack completions of these players until the transaction ends. Keys are locked in
+-- their order.
 -- $1 user_ids
 SELECT count(pg_advisory_xact_lock(1667785071, key))
 FROM (SELECT DISTINCT hashtext(user_id) & 63 AS key FROM unnest($1::text[]) AS player (user_id) ORDER BY key) AS sorted;

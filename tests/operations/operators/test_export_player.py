@@ -43,4 +43,4 @@ def test_an_export_is_of_one_instant_and_rests_between_its_pages(
 
 
 def test_an_unknown_player_has_no_export(database: Database) -> None:
-    assert export_player(database, "nobody", soon()) == []
+    assert export_player(database, "unknown", soon()) == []
