@@ -37,6 +37,7 @@ TABLES = {
     "leaderboard_final": "SELECT INSERT",
     "leaderboard_journal": "SELECT INSERT DELETE",
     "leaderboard_period": "SELECT INSERT UPDATE",
+    "leaderboard_process": "SELECT INSERT UPDATE DELETE",
     "leaderboard_ranking": "SELECT INSERT UPDATE DELETE",
     "leaderboard_score": "SELECT",
     "player": "SELECT INSERT UPDATE",

@@ -21,6 +21,7 @@ WITHOUT_PLAYERS = {
     "leaderboard",
     "leaderboard_bucket",
     "leaderboard_period",
+    "leaderboard_process",
     "leaderboard_refresh",
     "player_sweep",
     "pool_version",

@@ -14,6 +14,7 @@ from shared.domain.schedules import DAILY
 from shared.operations.catalogue.catalogue_record import record_catalogue
 from shared.operations.leaderboards import ranking_refresh as duty
 from shared.operations.leaderboards import ranking_sync
+from shared.operations.leaderboards.known_boards import KnownBoards
 from shared.operations.leaderboards.period_finish import finish_leaderboard_periods
 from shared.operations.leaderboards.ranking_refresh import RankingRefresh
 from shared.operations.leaderboards.ranking_sync import RankingSync
@@ -189,6 +190,55 @@ def test_a_process_that_ends_with_an_old_catalogue_leaves_no_change_behind(ranki
     sync.known_boards.leave(soon())
     assert ranking.refresh.one_pass()
     assert ranking.users() == ["player"]
+
+
+def silence(ranking: Ranking, seconds: int) -> None:
+    """Let no process have renewed its row for these seconds."""
+    past = "UPDATE leaderboard_process SET seen_time = database_time() - interval '1 second' * %s RETURNING 1"
+    assert rows(ranking.url, past, seconds)
+
+
+def test_changes_of_a_killed_process_with_an_old_catalogue_are_found_by_any_other(ranking: Ranking) -> None:
+    assert ranking.refresh.one_pass()
+    without = catalogue_with(version="without")
+    killed = RankingSync(ranking.database, lambda: without, ranking.clock)
+    killed.one_pass()
+    ranking.refresh.one_pass()
+    flush(ranking.database, without, [Event("unnoted", "player", NOW, LOGIN)], soon())
+    silence(ranking, 170)
+    RankingSync(ranking.database, lambda: CATALOGUE, ranking.clock).one_pass()
+    assert not ranking.refresh.one_pass()
+    assert ranking.users() == [], "it may still run"
+    silence(ranking, 190)
+    RankingSync(ranking.database, lambda: CATALOGUE, ranking.clock).one_pass()
+    assert ranking.refresh.one_pass()
+    assert ranking.users() == ["player"]
+
+
+def test_a_killed_process_that_knew_all_leaderboards_costs_no_sweep(ranking: Ranking) -> None:
+    assert ranking.refresh.one_pass()
+    RankingSync(ranking.database, lambda: CATALOGUE, ranking.clock).one_pass()
+    silence(ranking, 1_000)
+    assert ranking.refresh.one_pass() is False
+    RankingSync(ranking.database, lambda: CATALOGUE, ranking.clock).one_pass()
+    assert not ranking.refresh.one_pass()
+    assert rows(ranking.url, "SELECT count(*) FROM leaderboard_process") == [(1,)], "that of the second process"
+
+
+def test_a_process_renews_its_row_once_a_minute_and_deletes_it_at_its_end(ranking: Ranking) -> None:
+    time_s = [100.0]
+    known = KnownBoards(ranking.database, lambda: time_s[0])
+    known.follow(CATALOGUE, soon())
+    seen = "SELECT extract(epoch FROM database_time() - seen_time)::integer FROM leaderboard_process"
+    silence(ranking, 100)
+    time_s[0] += 59
+    known.follow(CATALOGUE, soon())
+    assert rows(ranking.url, seen) == [(100,)]
+    time_s[0] += 1
+    known.follow(CATALOGUE, soon())
+    assert rows(ranking.url, seen) == [(0,)]
+    known.leave(soon())
+    assert rows(ranking.url, seen) == []
 
 
 def test_notes_that_no_process_ranks_are_bounded(ranking: Ranking, monkeypatch: pytest.MonkeyPatch) -> None:
