@@ -36,7 +36,10 @@ ADVISORY_LOCK = 0x6368616C
 LOCK_POLL_S = 0.1
 """Interval in seconds at which a process asks for the lock while another one has it."""
 
-LOCK_ATTEMPTS_MAX = 20
+LOCK_TIMEOUT_MS = 500
+"""Longest wait for a table in milliseconds, in which calls wait behind the migration. It is shorter than the second
+after which the server looks for deadlocks, so of two that wait for each other the migration gives way."""
+LOCK_ATTEMPTS_MAX = 30
 LOCK_REST_S = 1.0
 """Rest in seconds before the next attempt to lock a table, in which waiting calls get their turn."""
 
@@ -48,6 +51,11 @@ BEHIND_POOLER = (
 LOCKED = (
     "another session holds a table that a migration changes, such as a dump or a transaction that was left open: run "
     "the command again when it has ended; migrations before that one stay done"
+)
+
+CROSSED = (
+    "calls and a migration waited for each other's tables at every attempt: run the command again when there are fewer "
+    "calls, or stop the services; migrations before that one stay done"
 )
 
 _TRY_LOCK = statement("try_lock_schema")
@@ -114,8 +122,9 @@ def _change(
 ) -> list[str]:
     """Apply or roll back the migrations that `choose` returns, and return their names.
 
-    A duty or a dump may hold a table that a migration changes. Calls wait behind a waiting migration, so it waits for a
-    short time, and again after a rest.
+    A duty or a dump may hold a table that a migration changes, or a call that waits for another table of it. Calls wait
+    behind a waiting migration, so it waits for a short time, and again after a rest: each is done as a whole, or, after
+    a bounded number of attempts, not at all.
     """
     names: list[str] | None = None
     for attempts_left in reversed(range(LOCK_ATTEMPTS_MAX)):
@@ -150,7 +159,7 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
     def connect(self, dburi: DatabaseURI) -> psycopg.Connection:
         connection = psycopg.connect(dburi.database, **_arguments(dburi.database))
         # While a migration waits for a table, the calls of services wait behind it.
-        connection.execute("SET lock_timeout = '1s'")
+        connection.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
         return connection
 
 
@@ -193,6 +202,8 @@ def _refusals(remedy: str = "migrate as the role that owns the tables") -> Itera
         raise MigrationRefused(f"{error.diag.message_primary}: {remedy} (docs/operations.md, Roles)") from error
     except psycopg.errors.LockNotAvailable as error:
         raise TableHeld(LOCKED) from error
+    except psycopg.errors.DeadlockDetected as error:
+        raise TableHeld(CROSSED) from error
     except psycopg.OperationalError as error:
         raise MigrationRefused(error.diag.message_primary or str(error).partition("\n")[0]) from error
 
