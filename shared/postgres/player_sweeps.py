@@ -23,7 +23,7 @@ CHALLENGE_COUNT = "count challenges"
 RANKING_REFRESH = "refresh ranking"
 """Name of the duty that keeps the rankings in the database up to date."""
 COMPLETION_PACKING = "pack completions"
-"""Name of the duty that packs claimed completions."""
+"""Name of the duty that packs claimed completions. Each value of its setting has a sweep under this and the value."""
 PERIOD_FINISH = "finish period"
 """Name of the duty that makes rankings of ended periods final."""
 

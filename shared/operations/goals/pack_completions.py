@@ -1,7 +1,8 @@
 """The duty that packs what was claimed long ago, where a setting says how long completions stay rows of their own.
 
 It passes through all players once a day, with one transaction for each. It waits for no lock: a player whose rows are
-locked is packed the next day. What changes a packed completion unpacks it, so no decision is final.
+locked is packed the next day. What changes a packed completion unpacks it, so no decision is final. Each value of the
+setting has a sweep of its own, so processes with different values do not begin each other's sweep again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from shared.domain.catalogue import Catalogue
-from shared.domain.instant import SECOND, Instant, Microseconds
+from shared.domain.instant import DAY, SECOND, Instant, Microseconds
 from shared.domain.rotation import over_before
 from shared.domain.schedules import LIFETIME
 from shared.operations.player_sweep import STEP_TIMEOUT_S, PlayerRange, PlayerSweep, SweepWork
@@ -56,7 +57,8 @@ class CompletionPacking:
         self._age = age
         self._clock = clock
         self._on_packed = on_packed
-        self.sweep = PlayerSweep(database, COMPLETION_PACKING, owner, clock, rest, PASS_INTERVAL)
+        duty = f"{COMPLETION_PACKING} after {age // DAY} d"
+        self.sweep = PlayerSweep(database, duty, owner, clock, rest, PASS_INTERVAL)
 
     def one_pass(self, catalogue: Catalogue) -> None:
         """Pack what is due of the players that are left today, until it is time to stop.
@@ -81,7 +83,7 @@ class CompletionPacking:
                 self._on_packed(self._pack(user_id, before, past))
             self._database.autocommit(settled_completions.analyze_grown, time.monotonic() + STEP_TIMEOUT_S)
 
-        self.sweep.one_pass(f"older than {self._age}", SweepWork(update, range_after, publish=lambda _: None))
+        self.sweep.one_pass("", SweepWork(update, range_after, publish=lambda _: None))
 
     def _pack(self, user_id: str, before: Instant, past: Mapping[str, Instant]) -> int:
         fewest = Fewest(FEWEST, FEWEST_IN_ROW)

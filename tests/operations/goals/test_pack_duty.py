@@ -7,6 +7,7 @@ import json
 import pytest
 
 from shared.domain.instant import DAY
+from shared.operations import player_sweep
 from shared.operations.goals import pack_completions
 from shared.operations.goals.pack_completions import CompletionPacking
 from shared.operations.rewards.claim import claim_reward
@@ -78,6 +79,29 @@ def test_a_pass_that_was_stopped_goes_on_where_it_was(database: Database) -> Non
     other, further = duty(database, NOW + 60 * DAY + pack_completions.PASS_INTERVAL)
     other.one_pass(CATALOGUE)
     assert len(first) + len(further) == len(PLAYERS)
+
+
+def test_processes_with_different_settings_do_not_begin_each_others_sweep_again(
+    database: Database, database_url: str
+) -> None:
+    settle_all(database, "player")
+    now = NOW + 10 * DAY
+    # Each is stopped after a step, and takes the other one for gone. What is not old enough stays in its way.
+    both = {age: CompletionPacking(database, age * DAY, str(age), lambda: now, lambda _: True) for age in (30, 45)}
+
+    def complete(packing: CompletionPacking) -> bool:
+        return packing.sweep.seen is not None and packing.sweep.seen.complete_time is not None
+
+    for _ in range(3 * len(PLAYERS)):
+        for packing in both.values():
+            packing.one_pass(CATALOGUE)
+            now += 2 * player_sweep.OWNED_FOR
+    assert all(map(complete, both.values()))
+    now = NOW + 40 * DAY
+    duty(database, now, 45 * DAY)[0].one_pass(CATALOGUE)
+    assert completions_by_table(database_url)[1] == 0
+    duty(database, now, 30 * DAY)[0].one_pass(CATALOGUE)
+    assert completions_by_table(database_url)[1] > 0, "the smaller one decides"
 
 
 def test_packed_completions_of_old_periods_are_carried_forward(database: Database, database_url: str) -> None:
