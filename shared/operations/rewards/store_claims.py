@@ -62,8 +62,9 @@ def store_claims(
         connection.execute_deferred()
         found = {key: completions.unclaimed(lock) for key, lock in locks.items()}
         packed = [key for key in called if key in found and found[key] is None and key.goal_id in of_several]
-        if packed and settled_completions.unpack(connection, {key.user_id for key in packed}):
-            # A reward that the goal has got since they were claimed, for example.
+        if packed:
+            # A reward that the goal has got since they were claimed, for example. Others may have unpacked them since.
+            settled_completions.unpack_named(connection, packed)
             again = {key: completions.lock_unclaimed(connection, key, several=True) for key in sorted(packed)}
             connection.execute_deferred()
             found |= {key: completions.unclaimed(lock) for key, lock in again.items()}

@@ -160,10 +160,12 @@ def lock(connection: Connection, key: CompletionKey) -> HeldClaim | None:
     """Lock a completion before one of its grants is settled, because it may have to be released; return its claim.
 
     It is locked until the transaction ends. The claim of a completion that was reopened meanwhile is returned as
-    `reopened`. A packed completion is unpacked. Return None if there is none of them: it was carried forward.
+    `reopened`. A packed one is unpacked, without others. Return None if there is none of them: it was carried forward.
     """
     row = _LOCK.row(connection, *key)
-    if row is None and settled_completions.unpack(connection, [key.user_id]):
+    if row is None:
+        # Another transaction may have unpacked it since.
+        settled_completions.unpack_named(connection, [key])
         row = _LOCK.row(connection, *key)
     if row is not None:
         return HeldClaim(row[0], row[1], tuple(row[2]))

@@ -1,7 +1,7 @@
 """Packed completions: what was claimed long ago, many completions of a player in one row.
 
 Reads look at both tables. A statement that stores a completion looks whether it is a packed one. Whatever changes or
-deletes stored completions unpacks those of the player before, in the same transaction.
+deletes stored completions unpacks them before, or all of the player's, in the same transaction.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import psycopg
 
+from shared.domain.events import CompletionKey
 from shared.domain.instant import LIFETIME_START, Instant
 from shared.postgres.connection import Connection
 from shared.postgres.statements import int_array, statement, text_array
@@ -19,6 +20,7 @@ from shared.postgres.statements import int_array, statement, text_array
 _LOCK = statement("lock_packing")
 _TRY_LOCK = statement("try_lock_packing")
 _UNPACK = statement("unpack_completions")
+_UNPACK_NAMED = statement("unpack_named_completions")
 _WITH_OLD = statement("players_with_old_packed")
 _END = statement("end_of_packed")
 _TO_PACK = statement("players_to_pack")
@@ -62,6 +64,19 @@ def unpack(connection: Connection, user_ids: Collection[str], before: Instant | 
     players = text_array(sorted(user_ids))
     _LOCK.precede(connection, players)
     return int(_UNPACK.value(connection, players, before))
+
+
+def unpack_named(connection: Connection, keys: Collection[CompletionKey]) -> int:
+    """Make those of these completions that are packed rows of their own again, and return how many.
+
+    Others of their months stay packed. None of the players' completions are packed until the transaction ends.
+    """
+    user_ids, goal_ids, starts, occurrences = zip(*sorted(keys), strict=True)
+    players = text_array(user_ids)
+    _LOCK.precede(connection, players)
+    return int(
+        _UNPACK_NAMED.value(connection, players, text_array(goal_ids), int_array(starts), int_array(occurrences))
+    )
 
 
 def with_old(connection: Connection, after: str, last: str, before: Instant, count: int) -> list[str]:

@@ -50,6 +50,83 @@ stored AS (
 )
 SELECT count(*) FROM unpacked;
 
+-- name: unpack_named_completions
+-- Make those of these completions that are packed rows of their own again, and return how many. The rows that they were in
+-- are written again without them. Packing must be locked for the players.
+-- $1 user_ids, $2 goal_ids, $3 period_starts, $4 occurrences
+WITH taken AS (
+    DELETE FROM settled_completion
+    WHERE user_id = ANY ($1::text[])
+        AND EXISTS (
+            SELECT
+            FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[]) AS wanted (player, goal, start, number)
+            CROSS JOIN LATERAL unnest(goal_ids, period_starts, occurrences) AS packed (packed_goal, packed_start, packed_number)
+            WHERE player = user_id
+                AND to_start >= instant(start)
+                AND from_start <= instant(start)
+                AND packed_goal = goal
+                AND packed_start = start
+                AND coalesce(packed_number, 1) = number
+        )
+    RETURNING *
+),
+unpacked AS (
+    SELECT
+        user_id, to_start, from_start,
+        unnest(goal_ids) AS goal_id,
+        unnest(period_starts) AS period_start,
+        unnest(occurrences) AS occurrence,
+        unnest(complete_times) AS complete_time,
+        unnest(claim_times) AS claim_time,
+        unnest(claim_numbers) AS claim_number,
+        unnest(challenge_ids) AS challenge_id,
+        unnest(tags) AS tags,
+        unnest(points) AS points,
+        unnest(active_sinces) AS active_since,
+        unnest(claimed_rewards) AS claimed_rewards
+    FROM taken
+),
+marked AS (
+    SELECT
+        *,
+        (user_id, goal_id, period_start, coalesce(occurrence, 1)) IN (
+            SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[])
+        ) AS is_wanted
+    FROM unpacked
+),
+kept AS (
+    INSERT INTO settled_completion (
+        user_id, to_start, from_start, goal_ids, period_starts, occurrences, complete_times, claim_times, claim_numbers,
+        challenge_ids, tags, points, active_sinces, claimed_rewards
+    )
+    SELECT
+        user_id, to_start, from_start, array_agg(goal_id), array_agg(period_start),
+        CASE WHEN max(occurrence) > 1 THEN array_agg(occurrence) END,
+        array_agg(complete_time), array_agg(claim_time), array_agg(claim_number), array_agg(challenge_id), array_agg(tags),
+        array_agg(points), array_agg(active_since),
+        CASE WHEN max(claimed_rewards) IS NOT NULL THEN array_agg(claimed_rewards) END
+    FROM (
+        SELECT *
+        FROM marked
+        WHERE NOT is_wanted
+        ORDER BY user_id, to_start, from_start, goal_id, period_start, occurrence
+    ) AS others
+    GROUP BY user_id, to_start, from_start
+),
+stored AS (
+    INSERT INTO completion (
+        user_id, goal_id, period_start, occurrence, complete_time, claim_time, claim_number, challenge_id, tags, points,
+        active_since, claimed_rewards
+    )
+    SELECT
+        user_id, goal_id, instant(period_start), coalesce(occurrence, 1), instant(complete_time), instant(claim_time),
+        claim_number, challenge_id, tags::text[], points, instant(active_since), claimed_rewards
+    FROM marked
+    WHERE is_wanted
+    ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
+)
+SELECT count(*) FROM marked WHERE is_wanted;
+
 -- name: players_with_old_packed
 -- Return the first players of a range who have packed completions of periods that begin before an instant.
 -- $1 after_user_id, $2 last_user_id, $3 before, $4 count_max

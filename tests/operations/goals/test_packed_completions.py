@@ -101,7 +101,7 @@ def test_a_target_that_is_reached_again_completes_nothing_again(database: Databa
 def test_a_refund_makes_a_packed_goal_claimable_again(database: Database, packed: Claim, database_url: str) -> None:
     action = OperatorAction(Act.REFUND, lambda grant: refunded(grant, NOW), "ada", "asked for it")
     grant_admin.perform(database, UUID(packed.grant_id), action, NOW, soon(), dry=False)
-    assert completions_by_table(database_url) == (4, 0)
+    assert completions_by_table(database_url) == (1, 3), "the others stay packed"
     assert claim(database, CATALOGUE, "win").claim_number == 2
     assert recalculate(database, CATALOGUE, ["player"], soon()) == []
 
@@ -110,7 +110,7 @@ def test_a_refund_makes_a_packed_goal_claimable_again(database: Database, packed
 def test_a_reward_that_the_goal_gets_later_can_be_claimed(database: Database) -> None:
     grown = catalogue_of(replace(WIN, further_rewards=(SKIN,)))
     assert [each.reward.id for each in claim(database, grown, "win").each] == ["SKIN"]
-    assert pack(database) == 4
+    assert pack(database) == 1, "the others stayed packed"
     with pytest.raises(AlreadyClaimed):
         claim(database, grown, "win")
 
