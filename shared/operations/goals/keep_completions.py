@@ -43,7 +43,7 @@ def keep_completions(
         changes = StandingChanges(catalogue, now, granting)
         records = _missing(catalogue, user_id, seen)
         if records:
-            changes.complete(connection, records)
+            changes.complete_reached(connection, records)
         claimable = unclaimed_completions(catalogue, seen)
         starts = [(goal.id, period.start) for goal in claimable if (period := seen.period_of(goal)) is not None]
         if starts:

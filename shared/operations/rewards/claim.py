@@ -90,7 +90,7 @@ def claim_reward(
         if not stored:
             # Satisfied without an event, so the claim stores the completion.
             record = record_of(goal, None, status.assign_time, period.start, chosen.occurrence)
-            changes.complete(connection, {key: record}, left_unclaimed=(key,))
+            changes.complete_reached(connection, {key: record}, left_unclaimed=(key,))
         locked = NONE_LOCKED if unclaimed is None else {key: unclaimed}
         claim = changes.claim(connection, (key,), request_id, locked, view.attributes).get(key)
         if claim is not None or not stored:

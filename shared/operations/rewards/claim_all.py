@@ -147,7 +147,7 @@ def _claim_batch(
         }
         if missing:
             # Satisfied without an event, so the claim stores the completion.
-            changes.complete(connection, missing, left_unclaimed=batch)
+            changes.complete_reached(connection, missing, left_unclaimed=batch)
         claims = changes.claim(connection, batch, attributes=attributes)
         changes.store(connection)
         return claims

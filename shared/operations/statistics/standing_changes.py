@@ -29,6 +29,7 @@ from shared.operations.goals.cascade import Caused
 from shared.operations.rewards.auto_claims import due_after, due_among
 from shared.operations.rewards.store_claims import NONE_LOCKED, store_claims
 from shared.postgres.connection import Connection
+from shared.postgres.events import tallies
 from shared.postgres.events.tallies import MergedTally
 from shared.postgres.goals import completions
 from shared.postgres.goals.completions import Unclaimed
@@ -93,6 +94,22 @@ class StandingChanges:
         if stored and self._catalogue.auto_claimed:
             self._due |= due_after(connection, self._catalogue, stored, self._now).difference(left_unclaimed)
         return {key: each.position for key, each in stored.items()}
+
+    def complete_reached(
+        self,
+        connection: Connection,
+        records: Mapping[CompletionKey, CompletionRecord],
+        left_unclaimed: Collection[CompletionKey] = (),
+    ) -> None:
+        """Store completions of a player that the tallies show and no event has stored, as `complete` does.
+
+        A tally is locked before. Otherwise an import could bring one of them claimed, and a duty pack it, while the
+        statement is executed that stores it: it would see neither the row nor the packed completion.
+        """
+        goals = [self._catalogue.goals[key.goal_id] for key in records]
+        first = self._catalogue.cascades.locked_with(goals)[0]
+        tallies.lock(connection, next(iter(records)).user_id, first)
+        self.complete(connection, records, left_unclaimed)
 
     def complete_unclaimed(
         self, connection: Connection, records: Mapping[CompletionKey, CompletionRecord]
