@@ -18,6 +18,7 @@ from devstack.valkey import EmbeddedValkey
 from tests.support.citus import SETTING, CitusServer, citus_address
 from tests.support.postgres_server import EITHER_VERSION, QUICK, PostgresServer
 from tests.support.redis_clients import CLUSTER
+from tests.support.reserved_port import lasting_port, release_lasting_ports
 from tests.support.scratch_folder import scratch_folder
 from tests.support.valkey_cluster import ValkeyCluster, valkey_cluster
 
@@ -100,6 +101,16 @@ def citus_url(citus_server: CitusServer) -> Iterator[str]:
     """Return a distributed database of this test's own."""
     with citus_server.fresh_database() as url:
         yield url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _lasting_ports() -> Iterator[None]:
+    """Give embedded servers ports that stay theirs while they are stopped."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("server", "kafka"):
+            patch.setattr(f"devstack.{module}.free_port", lasting_port)
+        yield
+    release_lasting_ports()
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,9 @@ from rich.console import Console
 from demo.__main__ import main, play
 from demo.client import Client, DemoFailed
 from demo.script import Chapter, activate
-from devstack.ports import free_port
 from shared.catalogue.loader import load
 from tests.demo.conftest import ROOT
+from tests.support.reserved_port import lasting_port
 from tests.support.services import game
 
 Demo = Callable[..., tuple[int, str]]
@@ -36,7 +36,7 @@ def demo(targets: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, capsys: py
 
 @pytest.mark.parametrize("setting", ["CHALLENGE_TARGET", "EVENT_TARGET"])
 def test_an_unreachable_service_is_named_with_its_setting(demo: Demo, setting: str) -> None:
-    nowhere = f"127.0.0.1:{free_port()}"
+    nowhere = f"127.0.0.1:{lasting_port()}"
     sentence = f"demo: nothing responds at {nowhere}: start the services with `make run`, or set {setting}\n"
     assert demo(**{setting: nowhere}) == (1, sentence)
 

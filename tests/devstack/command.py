@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from devstack.ports import free_port
+from tests.support.reserved_port import lasting_port
 from tests.support.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -89,7 +89,7 @@ def _stat(path: Path) -> tuple[str, str, int]:
 def devstack(command: str, folder: Path, **settings: str) -> Iterator[Command]:
     """Run `python -m devstack COMMAND` with its data in `folder` and free ports; it is killed at the end if need be."""
     environment = {name: value for name, value in os.environ.items() if name not in INHERITED}
-    environment |= {name: str(free_port()) for name in PORT_SETTINGS}
+    environment |= {name: str(lasting_port()) for name in PORT_SETTINGS}
     log = folder / f"{command}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -7,6 +7,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -102,6 +103,17 @@ def test_an_unreachable_server_looks_like_a_closed_connection(proxy: TcpProxy) -
         assert connection.recv(100) == b""
     with connect(proxy) as connection:
         assert echo(connection, b"elsewhere\n") == b"elsewhere\n"
+
+
+def test_a_proxy_that_refuses_keeps_its_port(proxy: TcpProxy) -> None:
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split())
+    assert not first <= proxy.port <= last, "the system may give it to any server or client"
+    proxy.refuse(True)
+    with socket.socket(type=socket.SOCK_DGRAM) as other, pytest.raises(OSError, match="in use"):
+        other.bind((LOOPBACK, proxy.port))
+    proxy.refuse(False)
+    with connect(proxy) as connection:
+        assert echo(connection, b"again\n") == b"again\n"
 
 
 def test_the_reply_to_a_commit_can_be_dropped_without_the_commit(database_url: str) -> None:

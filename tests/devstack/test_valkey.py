@@ -11,8 +11,9 @@ import redis
 
 import devstack.server
 from devstack.errors import StartFailed
-from devstack.ports import LOOPBACK, free_port
+from devstack.ports import LOOPBACK
 from devstack.valkey import SNAPSHOT, EmbeddedValkey
+from tests.support.reserved_port import lasting_port
 from tests.support.waiting import wait_until
 
 
@@ -51,7 +52,7 @@ def test_a_picked_port_that_is_taken_meanwhile_is_replaced(
     own_valkey.stop()
     fresh = EmbeddedValkey(own_valkey.directory)
     with socket.create_server((LOOPBACK, 0)) as taken:
-        picks = iter([taken.getsockname()[1], free_port()])
+        picks = iter([taken.getsockname()[1], lasting_port()])
         monkeypatch.setattr(devstack.server, "free_port", lambda: next(picks))
         with fresh:
             assert fresh.is_running

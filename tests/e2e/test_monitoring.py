@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from challenge.v1.challenge_service_pb2 import ListChallengesRequest
 from tests.deploy.live import stack
 from tests.e2e.test_compose import OURS
 from tests.e2e.test_compose import SERVICES as BASE
+from tests.support.reserved_port import lasting_port
 from tests.support.service_process import PROJECT
 from tests.support.waiting import wait_until
 
@@ -93,9 +93,7 @@ def prometheus(targets: list[str], folder: Path) -> Iterator[int]:
     job = {**CONFIG["scrape_configs"][0], "static_configs": [{"targets": targets}]}
     often = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     (folder / "prometheus.yaml").write_text(json.dumps({**CONFIG, "global": often, "scrape_configs": [job]}), "utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = lasting_port()
     arguments = [
         f"--config.file={folder / 'prometheus.yaml'}",
         f"--storage.tsdb.path={folder / 'data'}",

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from challenge_service.settings import ChallengeSettings
-from devstack.ports import LOOPBACK, free_port
+from devstack.ports import LOOPBACK
 from event_handler.settings import EventHandlerSettings
 from shared.operations.redis_prefix import identify
 from shared.runtime.settings import variables
 from tests.support.databases import opened, soon
+from tests.support.reserved_port import lasting_port
 from tests.support.service_process import DEMO, PREFIXES, run_to_the_end
 
 REFUSED = 2
@@ -23,7 +24,7 @@ both_services = pytest.mark.parametrize("module", PREFIXES)
 
 
 def free_ports(module: str) -> dict[str, str]:
-    return {f"{PREFIXES[module]}_{kind}": str(free_port()) for kind in ("PORT", "METRICS_PORT")}
+    return {f"{PREFIXES[module]}_{kind}": str(lasting_port()) for kind in ("PORT", "METRICS_PORT")}
 
 
 @both_services

@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from devstack.ports import free_port
 from devstack.postgres import EmbeddedPostgres
 from shared.domain.errors import ChallengeError, DatabaseUnavailable, Overloaded
 from shared.postgres.connection import Connection
@@ -20,6 +19,7 @@ from shared.postgres.transaction import in_progress
 from tests.support.busy_machine import LATE_S
 from tests.support.databases import PATIENCE_S, connected, opened, soon
 from tests.support.proxy import proxy_to
+from tests.support.reserved_port import lasting_port
 from tests.support.unstalled_clock import unstalled_s
 from tests.support.waiting import wait_until
 
@@ -63,7 +63,7 @@ def test_callers_without_a_connection_are_told_of_overload(database_url: str) ->
 
 
 def test_an_unreachable_server_is_unavailable() -> None:
-    with opened(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing", pool_size=1) as database:
+    with opened(f"postgresql://nobody@127.0.0.1:{lasting_port()}/nothing", pool_size=1) as database:
         started = unstalled_s()
         with pytest.raises(DatabaseUnavailable):
             database.autocommit(ask, soon())

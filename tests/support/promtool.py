@@ -97,11 +97,15 @@ def _series(snapshots: Sequence[Snapshot], lasts_min: int, ends_s: int) -> list[
     return [
         {
             "series": name,
-            "values": " ".join(_repeated(value, count) for value, count in zip(found, minutes, strict=True)),
+            "values": " ".join(repeated(value, count) for value, count in zip(found, minutes, strict=True)),
         }
         for name, found in values.items()
     ]
 
 
-def _repeated(value: float | None, count: int) -> str:
-    return f"_x{count}" if value is None or value != value else f"{value!r}+0x{count - 1}"
+def repeated(value: float | None, count: int) -> str:
+    """Return a value that holds for some minutes, as series are written for promtool; None if it is absent.
+
+    NaN is a value like others: comparisons with it are false, and the series is not absent.
+    """
+    return f"_x{count}" if value is None else f"{value!r}+0x{count - 1}"

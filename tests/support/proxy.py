@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
+from tests.support.reserved_port import ReservedPort
+
 LOOPBACK = "127.0.0.1"
 CHUNK_BYTES = 65_536
 ACCEPT_POLL_S = 0.02
@@ -25,7 +27,7 @@ class TcpProxy:
     """
 
     def __init__(self, target_host: str, target_port: int) -> None:
-        """Listen on a free loopback port."""
+        """Listen on a loopback port of its own."""
         self._target = (target_host, target_port)
         self._state = threading.Condition()
         self._connections: set[_Connection] = set()
@@ -39,9 +41,11 @@ class TcpProxy:
         """Number of dropped replies."""
         self.received = 0
         """Number of chunks received from clients, forwarded or not."""
-        self._listener = _listener(0)
-        self.port: int = self._listener.getsockname()[1]
+        # While it refuses, nothing listens there.
+        self._reserved = ReservedPort()
+        self.port = self._reserved.number
         """The port to connect to, on the loopback interface."""
+        self._listener = _listener(self.port)
         self._acceptor = threading.Thread(target=self._accept, name="proxy", daemon=True)
         self._acceptor.start()
 
@@ -106,6 +110,7 @@ class TcpProxy:
         self.cut()
         with self._state:
             self._state.wait_for(lambda: not self._connections)
+        self._reserved.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Ports reserved for servers that are stopped and restarted.
+"""Ports reserved for servers that start later than their port is known, or that are stopped and restarted.
 
 A port that is merely free now may be given to the server of another test, whose callers would then reach the wrong
 server.
@@ -38,3 +38,18 @@ class ReservedPort:
     def close(self) -> None:
         """Release the port."""
         self._held.close()
+
+
+_lasting: list[ReservedPort] = []
+
+
+def lasting_port() -> int:
+    """Return a loopback port that no other server gets until this process ends."""
+    _lasting.append(ReservedPort())
+    return _lasting[-1].number
+
+
+def release_lasting_ports() -> None:
+    """Release what `lasting_port` has returned, at the end of the process."""
+    while _lasting:
+        _lasting.pop().close()
