@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from admin import arguments
+from admin.erase_list import IDS_MAX, append, read_ids, read_list
 from admin.opening import (
     agreed_prefix,
     cache_problem,
@@ -26,8 +27,9 @@ from admin.terminal import say, say_error, time_text
 from shared.cache import clearing
 from shared.cache.errors import CacheRefused, CacheUnavailable
 from shared.cache.keys import KeySpace
-from shared.domain.erasure import PSEUDONYM_DIGITS, Listed, key_hash, line_of, player_hash, pseudonym_of, read_line
+from shared.domain.erasure import PSEUDONYM_DIGITS, Listed, key_hash, player_hash, pseudonym_of
 from shared.domain.operator_acts import Acting
+from shared.operations.goals.known_player import PlayerUnknown
 from shared.operations.operators.erase_player import ErasureRefused, Receipt, erase_player
 from shared.operations.operators.resting import rest_after
 from shared.postgres import database_identity
@@ -40,13 +42,20 @@ PAGE_PLAYERS = 10_000
 
 
 @click.command(epilog="Exit status: 0 all were erased, 1 not all. ERASE_LIST_KEY holds the key of the list.")
-@click.argument("player", required=False, type=arguments.identifier(), help="The player's id.")
+@click.argument("players", nargs=-1, type=arguments.identifier(), help="The players' ids.")
+@click.option(
+    "--ids",
+    "id_file",
+    type=click.File("r", encoding="utf-8", errors="surrogateescape"),
+    metavar="FILE",
+    help=f"Erase the players of this file, too: one id a line, at most {IDS_MAX:,}; - for standard input.",
+)
 @click.option(
     "--list",
     "list_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Append the player to the list of erased players, which is kept outside of the database, as a keyed hash.",
+    help="Append the players to the list of erased players, which is kept outside of the database, as keyed hashes.",
 )
 @click.option(
     "--replay",
@@ -56,39 +65,74 @@ PAGE_PLAYERS = 10_000
 )
 @arguments.reason
 @arguments.operator
-def erase(player: str | None, list_file: Path | None, replay: Path | None, reason: str, operator: str) -> int:
-    """Erase a player from all tables and from Redis, for good, and print the receipt.
+def erase(
+    players: tuple[str, ...],
+    id_file: TextIO | None,
+    list_file: Path | None,
+    replay: Path | None,
+    reason: str,
+    operator: str,
+) -> int:
+    """Erase players from all tables and from Redis, for good, and print a receipt for each.
 
-    Under a pseudonym, final rankings keep the player's place and the audit keeps the operators' acts. Events of the
-    player are refused for the horizon and two days. Grants must be delivered or buried before that.
+    Under a pseudonym, final rankings keep a player's place and the audit keeps the operators' acts. Events of the
+    player are refused for the horizon and two days. Grants must be delivered or buried before that. Of several players,
+    those of whom this is refused are named, and keep no others. A run that was stopped may be repeated.
     """
     acting = Acting(system_clock(), operator, reason)
     if replay is not None:
-        if player is not None or list_file is not None:
-            raise click.UsageError("--replay takes neither PLAYER nor --list")
+        if players or id_file is not None or list_file is not None:
+            raise click.UsageError("--replay takes neither PLAYER, --ids nor --list")
         return _replay(replay, erase_list_key(), acting)
-    if player is None or list_file is None:
-        raise click.UsageError("give PLAYER and --list, or --replay")
+    if list_file is None or not (players or id_file):
+        raise click.UsageError("give PLAYER or --ids, and --list, or --replay")
+    wanted = list(dict.fromkeys([*players, *(() if id_file is None else read_ids(id_file))]))
     key = erase_list_key()
-    pseudonym = pseudonym_of(secrets.token_hex(PSEUDONYM_DIGITS // 2))
-    listed = Listed(player_hash(player, key), pseudonym, key_hash(key))
+    if id_file is not None or len(wanted) > 1:
+        return _erase_each(wanted, list_file, key, acting)
     with open_database("player") as database:
         try:
-            # Listed before, so that no crash leaves an erased player who is not listed.
-            complete = _erase(database, player, listed, key, acting, lambda: _append(list_file, listed))
+            complete = _erase_listed(database, wanted[0], list_file, key, acting)
         except ErasureRefused as refusal:
             stop(f"not erased: {refusal}")
     return 0 if complete else 1
 
 
-def _append(path: Path, listed: Listed) -> None:
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line_of(listed) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        stop(f"not erased: the list cannot be written: {error.strerror}")
+def _erase_each(user_ids: Sequence[str], list_file: Path, key: bytes, acting: Acting) -> int:
+    """Erase players one after the other. Those are passed over whom an earlier run has erased, as the list says."""
+    before = read_list(list_file, key) if list_file.exists() else {}
+    erased = passed_over = failed = 0
+    with open_database("player") as database:
+        for user_id in user_ids:
+            started = time.monotonic()
+            if player_hash(user_id, key) in before and not _is_left(database, user_id):
+                passed_over += 1
+                continue
+            try:
+                complete = _erase_listed(database, user_id, list_file, key, acting)
+                erased += complete
+                failed += not complete
+            except ErasureRefused as refusal:
+                failed += 1
+                say_error(f"{user_id}: not erased: {refusal}")
+            except PlayerUnknown:
+                failed += 1
+                say_error(f"{user_id}: not erased: nothing is stored of the player")
+            rest_after(started)
+    say_error(f"{erased:,} players were erased, {passed_over:,} had been before, {failed:,} were not")
+    return 1 if failed else 0
+
+
+def _is_left(database: Database, user_id: str) -> bool:
+    """Return whether anything is stored of a player but events, which go with their days."""
+    return bool(read(database, lambda connection: player_data.traces(connection, user_id)) - {"event_seen"})
+
+
+def _erase_listed(database: Database, user_id: str, list_file: Path, key: bytes, acting: Acting) -> bool:
+    pseudonym = pseudonym_of(secrets.token_hex(PSEUDONYM_DIGITS // 2))
+    listed = Listed(player_hash(user_id, key), pseudonym, key_hash(key))
+    # Listed before, so that no crash leaves an erased player who is not listed.
+    return _erase(database, user_id, listed, key, acting, lambda: append(list_file, listed))
 
 
 def _erase(
@@ -155,28 +199,6 @@ def _replay(path: Path, key: bytes, acting: Acting) -> int:
                 say_error(f"{pseudonym}: not erased: {refusal}")
     say_error(f"{erased:,} players were erased again, {failed:,} not; {len(listed):,} are listed")
     return 1 if failed else 0
-
-
-def read_list(path: Path, key: bytes) -> Mapping[str, str]:
-    """Return the pseudonyms of a list of erased players by their hashes. May end the command.
-
-    It does so if a line was written under another key, by which no player would be found.
-    """
-    expected = key_hash(key)
-    found: dict[str, str] = {}
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                listed = read_line(line)
-            except ValueError as problem:
-                stop(f"line {number} {problem}")
-            if listed.key_hash not in (None, expected):
-                stop(
-                    f"line {number} was written under another ERASE_LIST_KEY than this",
-                    "keep the lines of each key in a file of their own, and give it with its key",
-                )
-            found[listed.player_hash] = listed.pseudonym
-    return found
 
 
 def _players(database: Database) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TextIO
 import click
 
 from admin import arguments
-from admin.erasure import read_list
+from admin.erase_list import read_list
 from admin.opening import erase_list_key, load_catalogue_that_runs, noted, open_database, read, stop
 from admin.terminal import count_text, say, say_error
 from shared.domain.erasure import key_hash, player_hash
