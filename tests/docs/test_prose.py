@@ -12,6 +12,9 @@ FRAGMENT = re.compile(r"(What|Whether|How|Of|Who|Where) ")
 TEST_NAME = re.compile(r"^(?:async )?def test_(\w+)\(", re.MULTILINE)
 DIALECT = re.compile(r"\b(anew|is so already|so many|unwell|seldom|(?<!`)nobody|(un)?answer(s|ed)?)\b", re.IGNORECASE)
 
+SYNONYMS = {"acceptance window": r"accepted\s+window", "packed completion": r"settled\s+completion"}
+"""Expressions that stand for a term of the glossary, by the term."""
+
 
 def test_docstrings_and_comments_are_sentences_or_noun_phrases() -> None:
     written = [each for each in passages() if not each.file.endswith(".md")]
@@ -26,6 +29,17 @@ def test_meanings_of_settings_are_sentences_or_noun_phrases() -> None:
 def test_words_are_those_of_the_field() -> None:
     current = (each for each in passages() if not each.file.startswith(HISTORY))
     assert [f"{each.file}:{each.line}: {found[0]}" for each in current if (found := DIALECT.search(each.text))] == []
+
+
+def test_one_word_stands_for_one_thing() -> None:
+    current = [each for each in passages() if not each.file.startswith(HISTORY)]
+    found = [
+        f"{each.file}: say {term}"
+        for term, synonym in SYNONYMS.items()
+        for each in current
+        if re.search(synonym, each.text, re.IGNORECASE)
+    ]
+    assert found == []
 
 
 def test_names_of_tests_are_sentences() -> None:
