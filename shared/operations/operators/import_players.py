@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.domain.catalogue import Catalogue
+from shared.domain.errors import DeadlineExceeded
 from shared.domain.player_lines import Row
 from shared.domain.recalculation import is_maintained, recalculated
 from shared.domain.standings import Standing, StandingKey
 from shared.operations.statistics.recalculate import rebuild_within
+from shared.operations.step_size import StepSize
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.events import ledger
@@ -26,7 +28,8 @@ from shared.postgres.statistics import histories, standings
 BATCH_PLAYERS = 2_000
 BATCH_ROWS = 40_000
 """About as many rows as one transaction stores, in a second or two."""
-BATCH_TIMEOUT_S = 60.0
+BATCH_TIMEOUT_S = 25.0
+"""Time limit in seconds of a batch, below that of a statement. One that exceeds it is stored as two."""
 _WITH_HISTORY = frozenset({"completion", "reopened_completion", "carried_completion", "points_adjustment", "standing"})
 
 _ERASED = "the player was erased here"
@@ -97,47 +100,61 @@ class PlayerImport:
         self._catalogue = catalogue
         self._name = name
         self._dry = dry
+        self._size = StepSize()
         self.outcome = Imported()
 
     def store(self, players: Players) -> None:
         """Store all rows of these players, at most about `BATCH_ROWS`. Raise what the database raises.
 
-        A player whose rows the database refuses is noted in the outcome, and the others are stored.
+        A player whose rows the database refuses is noted in the outcome, and the others are stored. How long a batch
+        takes depends on the disk, from which each key may have to be read beside a long history: those that exceed
+        their time limit are stored in parts, and so are the next ones.
         """
         players = self._without_erased(players)
-        if not players:
-            return
-        found: list[tuple[list[str], int]] = []
-
-        def attempt(connection: Connection) -> None:
-            found[:] = [self._store(connection, players)]
-
-        deadline = time.monotonic() + BATCH_TIMEOUT_S
-        try:
-            if self._dry:
-                self._database.rehearse(attempt, deadline)
+        waiting = [players] if players else []
+        while waiting:
+            some = waiting.pop()
+            started = time.monotonic()
+            if len(some) > self._size.of(BATCH_PLAYERS):
+                waiting += _halves(some)
+                continue
+            try:
+                self._store_together(some)
+            except (ContentRefused, ClaimUnstored, _PlayerRefused) as refused:
+                if len(some) == 1:
+                    self.outcome.refused.append((some[0][0][1], str(refused).partition("\n")[0]))
+                else:
+                    waiting += _halves(some)
+            except DeadlineExceeded:
+                if len(some) == 1:
+                    raise
+                while self._size.of(BATCH_PLAYERS) >= len(some):
+                    self._size.exceeded()
+                waiting += _halves(some)
             else:
-                self._database.transact(attempt, deadline)
-        except (ContentRefused, ClaimUnstored, _PlayerRefused) as refused:
-            self._isolate(players, refused)
-            return
-        fresh, rows = found[0]
-        self.outcome.players += len(fresh)
-        self.outcome.rows += rows
-        self.outcome.done_before += len(players) - len(fresh)
+                self._size.took(time.monotonic() - started, BATCH_TIMEOUT_S)
 
     def _without_erased(self, players: Players) -> Players:
         erased = {rows[0][1] for rows in players if self._is_erased(rows[0][1])}
         self.outcome.refused += [(user_id, _ERASED) for user_id in sorted(erased)]
         return [rows for rows in players if rows[0][1] not in erased] if erased else players
 
-    def _isolate(self, players: Players, refused: Exception) -> None:
-        if len(players) == 1:
-            self.outcome.refused.append((players[0][0][1], str(refused).partition("\n")[0]))
-            return
-        half = len(players) // 2
-        self.store(players[:half])
-        self.store(players[half:])
+    def _store_together(self, players: Players) -> None:
+        """Store all rows of these players in one transaction."""
+        found: list[tuple[list[str], int]] = []
+
+        def attempt(connection: Connection) -> None:
+            found[:] = [self._store(connection, players)]
+
+        deadline = time.monotonic() + BATCH_TIMEOUT_S
+        if self._dry:
+            self._database.rehearse(attempt, deadline)
+        else:
+            self._database.transact(attempt, deadline)
+        fresh, rows = found[0]
+        self.outcome.players += len(fresh)
+        self.outcome.rows += rows
+        self.outcome.done_before += len(players) - len(fresh)
 
     def _store(self, connection: Connection, players: Players) -> tuple[list[str], int]:
         """Return the players that were stored, and the number of new rows."""
@@ -172,6 +189,12 @@ class PlayerImport:
                 missing |= {key: standing for key, standing in expected.items() if is_maintained(key, schedules)}
         if missing:
             standings.merge(connection, missing)
+
+
+def _halves(players: Players) -> list[Players]:
+    """Return the second half and the first one, which is taken first from the end of a list."""
+    half = len(players) // 2
+    return [players[half:], players[:half]]
 
 
 class _PlayerRefused(Exception):
