@@ -72,6 +72,7 @@ SCANS = {
     "return_claims": {"completion_pkey"},
     "insert_completions": {"settled_completion_pkey"},
     "unpack_completions": {"settled_completion_pkey"},
+    "unpack_named_completions": {"settled_completion_pkey"},
     "players_with_old_packed": {"settled_completion_pkey"},
     "end_of_packed": {"settled_completion_pkey"},
     "players_to_pack": {"completion_pkey"},
