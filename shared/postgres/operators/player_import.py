@@ -103,7 +103,6 @@ def store(
             )
         if stored < len(of_table) and table == "tally":
             merged = {TallyKey(*key): tally for key, tally in _known_tallies(connection)}
-            _FIND_AS_PLANNED.rows(connection)
             if merged:
                 tallies.merge(connection, merged)
                 _RECOUNT.rows(connection, text_array(players))

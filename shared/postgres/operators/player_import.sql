@@ -18,7 +18,7 @@ COPY import_row FROM STDIN;
 
 -- name: find_by_key
 -- Let the following statements of the transaction find rows by their keys. The planner does not know how few rows the temporary
--- table has, and would read millions of others to join them.
+-- table or a list of players has, or how many others are stored that were not analyzed yet, and would read millions to join them.
 SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true);
 
 -- name: find_as_planned
