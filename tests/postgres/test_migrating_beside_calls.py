@@ -56,7 +56,7 @@ def crossing(url: str) -> None:
 
 @pytest.mark.parametrize("deadlock_timeout", ["100ms", "1s"])
 def test_a_migration_that_meets_a_call_in_a_deadlock_is_repeated(two_tables: str, deadlock_timeout: str) -> None:
-    # With the shorter one the server ends the migration, which begins to wait later, and with its own default none of the two.
+    # With the shorter one the server ends the migration, which begins to wait later; with its own default, neither.
     with psycopg.connect(two_tables, autocommit=True) as owner:
         name = owner.info.dbname
         owner.execute(f"ALTER DATABASE \"{name}\" SET deadlock_timeout = '{deadlock_timeout}'".encode())
