@@ -36,9 +36,6 @@ ADVISORY_LOCK = 0x6368616C
 LOCK_POLL_S = 0.1
 """Interval in seconds at which a process asks for the lock while another one has it."""
 
-LOCK_TIMEOUT_MS = 500
-"""Longest wait for a table in milliseconds, in which calls wait behind the migration. It is shorter than the second
-after which the server looks for deadlocks, so of two that wait for each other the migration gives way."""
 LOCK_ATTEMPTS_MAX = 30
 LOCK_REST_S = 1.0
 """Rest in seconds before the next attempt to lock a table, in which waiting calls get their turn."""
@@ -158,8 +155,9 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
 
     def connect(self, dburi: DatabaseURI) -> psycopg.Connection:
         connection = psycopg.connect(dburi.database, **_arguments(dburi.database))
-        # While a migration waits for a table, the calls of services wait behind it.
-        connection.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
+        # While a migration waits for a table, the calls of services wait behind it. The time is shorter than the second
+        # after which the server looks for deadlocks, so of two that wait for each other the migration gives way.
+        connection.execute("SET lock_timeout = '500ms'")
         return connection
 
 

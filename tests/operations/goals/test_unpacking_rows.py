@@ -77,7 +77,7 @@ def test_refunds_of_several_leave_the_rest_packed(database: Database, database_u
     assert recalculate(database, CATALOGUE, ["player"], soon()) == []
 
 
-def test_what_is_not_packed_is_left_alone(database: Database, database_url: str) -> None:
+def test_completions_that_are_not_packed_are_left_alone(database: Database, database_url: str) -> None:
     packed(database)
     unknown = [CompletionKey("player", "goal 150", LIFETIME_START, 2), CompletionKey("other", "goal 1", NOW, 1)]
     assert database.transact(lambda connection: settled_completions.unpack_named(connection, unknown), soon()) == 0
