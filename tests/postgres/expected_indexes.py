@@ -84,6 +84,7 @@ SCANS = {
     "pack_completions": {"completion_pkey", "settled_completion_pkey"},
     "read_challenges_of_grants": {"completion_pkey", "settled_completion_pkey"},
     "visit_every_shard": {"player_pkey"},
+    "has_usual_traces": {"tally_pkey", "player_pkey"},
     "players_with_history": {"completion_pkey", "points_adjustment_pkey", "standing_pkey", "settled_completion_pkey"},
     "store_standings": {"standing_pkey"},
     "end_of_range": {"tally_pkey"},

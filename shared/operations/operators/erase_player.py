@@ -67,7 +67,7 @@ def erase_player(
     database raises.
     """
     user_id = player.user_id
-    if not database.autocommit(lambda connection: player_data.traces(connection, user_id), deadline):
+    if not database.autocommit(lambda connection: player_data.is_known(connection, user_id), deadline):
         raise PlayerUnknown(user_id)
     if not database.autocommit(player_data.may_erase, deadline):
         raise ErasureRefused(

@@ -10,12 +10,17 @@ DECLARE player_row NO SCROLL CURSOR FOR SELECT kind::text, content::text FROM pl
 
 -- name: fetch_player_rows
 -- Return the next rows of the cursor.
-FETCH 200 FROM player_row;
+FETCH 50 FROM player_row;
 
 -- name: read_player_traces
 -- Return the tables in which anything of a player is stored.
 -- $1 user_id
 SELECT player_traces($1)::text;
+
+-- name: has_usual_traces
+-- Return whether anything of a player is stored where something of nearly every player is.
+-- $1 user_id
+SELECT EXISTS (SELECT FROM tally WHERE user_id = $1) OR EXISTS (SELECT FROM player WHERE user_id = $1);
 
 -- name: read_player_ids
 -- Return a page of the players of whom anything is stored, after the last one of the previous page.

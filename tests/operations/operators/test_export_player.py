@@ -38,7 +38,7 @@ def test_an_export_is_of_one_instant_and_rests_between_its_pages(
     assert head["user_id"] == "ana"
     assert [line["goal_id"] for line in lines] == [json.loads(row.content)["goal_id"] for row in stored]
     assert len(lines) == 450
-    assert len(rests) == 3, "after each 200 rows"
+    assert len(rests) == 9, "after each 50 rows"
     assert all(0 < rest_s <= REST_MAX_S for rest_s in rests)
 
 
