@@ -53,7 +53,9 @@ class ServerCall:
         "caller",
         "cancelled_at",
         "credentials",
+        "has_ended",
         "responded_at",
+        "unread_bytes",
         "waiting_since",
     )
 
@@ -72,6 +74,10 @@ class ServerCall:
         """When its response was first seen to be complete, on the monotonic clock in seconds; 0 before."""
         self.cancelled_at = 0.0
         """When it was cancelled because its response was not read, on the monotonic clock in seconds; 0 before."""
+        self.unread_bytes = 0
+        """The size of its response, if that is counted until it is read."""
+        self.has_ended = False
+        """True once its end was noted."""
 
     @property
     def peer(self) -> str:

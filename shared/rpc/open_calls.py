@@ -98,7 +98,8 @@ class OpenCalls:
         request must arrive within `timeout_s` seconds.
         """
         self._open.add(call)
-        call.on_end(partial(self._discard, call))
+        if not call.on_end(partial(self._discard, call)):
+            self._discard(call)
         if not self._held.hold(call, partial(self._receive, call, timeout_s, received)):
             self._receive(call, timeout_s, received)
 

@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import NamedTuple
 
 from shared.rpc.accepted_connections import AcceptedConnections
@@ -64,7 +63,7 @@ class UnreadResponses:
         self._ended = ended
         self._read = read
         self._lock = threading.Lock()
-        self._bytes: Counter[str] = Counter()
+        self._bytes: dict[str, int] = {}
         self._total = 0
         self._is_memory_freed = False
         self._read_at: dict[str, float] = {}
@@ -75,19 +74,28 @@ class UnreadResponses:
         return self._total
 
     def count(self, call: ServerCall, response: bytes) -> bytes:
-        """Count a response until it is read, and return it."""
+        """Count a response until its call ends, and return it."""
         size = len(response)
         if size >= COUNTED_BYTES:
             peer = call.peer
-            if call.on_end(partial(self._take, peer, size)):
-                self._add(peer, size)
+            with self._lock:
+                if not call.has_ended:
+                    call.unread_bytes = size
+                    self._add(peer, size)
         return response
 
     def note_end(self, call: ServerCall) -> None:
-        """Note that a call has ended."""
+        """Note that a call has ended: its response, if it has one, was written, or its caller is gone."""
         # Only of calls that were ever found unread: the others cost nothing here.
         if call.responded_at:
             self._read_at[call.peer] = time.monotonic()
+        with self._lock:
+            call.has_ended = True
+            size = call.unread_bytes
+            if size:
+                self._add(call.peer, -size)
+        if size:
+            self._read(call.peer)
 
     @property
     def is_much(self) -> bool:
@@ -96,7 +104,7 @@ class UnreadResponses:
 
     def is_beyond(self, peer: str) -> bool:
         """Return whether a connection has more unread than it may have."""
-        unread = self._bytes[peer]
+        unread = self._bytes.get(peer, 0)
         return unread > CONNECTION_BYTES_MAX or (unread > FAIR_BYTES and self._total > TOTAL_BYTES_MAX)
 
     def bound(self, now: float, calls: Iterable[ServerCall]) -> None:
@@ -145,17 +153,14 @@ class UnreadResponses:
         self._ended()
         call.cancel()
 
-    def _take(self, peer: str, size: int) -> None:
-        self._add(peer, -size)
-        self._read(peer)
-
     def _add(self, peer: str, size: int) -> None:
-        """Count bytes as waiting for a connection to read them; with a negative size, as read."""
-        with self._lock:
-            self._total += size
-            self._bytes[peer] += size
-            if not self._bytes[peer]:
-                del self._bytes[peer]
+        """Count bytes as waiting for a connection to read them; with a negative size, as read. The lock is held."""
+        self._total += size
+        unread = self._bytes.get(peer, 0) + size
+        if unread:
+            self._bytes[peer] = unread
+        else:
+            del self._bytes[peer]
 
 
 HOLD_S = 2.0
