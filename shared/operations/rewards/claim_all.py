@@ -20,6 +20,7 @@ from shared.operations.rewards.completed_goals import read_player_periods
 from shared.operations.statistics.standing_changes import StandingChanges
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.goals import settled_completions
 from shared.postgres.rewards import outbox
 
 CLAIMS_PER_TRANSACTION = 100
@@ -137,8 +138,13 @@ def _claim_batch(
     deadline: float,
 ) -> dict[CompletionKey, Claim]:
     """Return the new claims, without those that another call has made meanwhile."""
+    # Only what is claimed is packed: a goal may have got a reward since, or the player an attribute.
+    perhaps_packed = [key for key, each in batch.items() if each.status.claim_time is not None]
 
     def store(connection: Connection) -> dict[CompletionKey, Claim]:
+        if perhaps_packed:
+            # Before rows are locked, as all transactions do that unpack.
+            settled_completions.unpack_named_later(connection, perhaps_packed)
         changes = StandingChanges(catalogue, now, granting)
         missing = {
             key: record_of(each.goal, None, each.status.assign_time, each.period.start, each.occurrence)

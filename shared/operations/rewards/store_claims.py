@@ -63,7 +63,8 @@ def store_claims(
         found = {key: completions.unclaimed(lock) for key, lock in locks.items()}
         packed = [key for key in called if key in found and found[key] is None and key.goal_id in of_several]
         if packed:
-            # A reward that the goal has got since they were claimed, for example. Others may have unpacked them since.
+            # A reward that the goal has got since it was claimed, for example. Others may have unpacked it since.
+            # Nothing is locked yet: calls that claim several completions have unpacked them before.
             settled_completions.unpack_named(connection, packed)
             again = {key: completions.lock_unclaimed(connection, key, several=True) for key in sorted(packed)}
             connection.execute_deferred()

@@ -79,6 +79,14 @@ def unpack_named(connection: Connection, keys: Collection[CompletionKey]) -> int
     )
 
 
+def unpack_named_later(connection: Connection, keys: Collection[CompletionKey]) -> None:
+    """Do what `unpack_named` does in the round trip of the transaction's next statement, which is executed after it."""
+    user_ids, goal_ids, starts, occurrences = zip(*sorted(keys), strict=True)
+    players = text_array(user_ids)
+    _LOCK.defer(connection, players)
+    _UNPACK_NAMED.defer(connection, players, text_array(goal_ids), int_array(starts), int_array(occurrences))
+
+
 def with_old(connection: Connection, after: str, last: str, before: Instant, count: int) -> list[str]:
     """Return the first players of a range who have packed completions of periods that begin before an instant.
 
