@@ -133,7 +133,7 @@ def _rewards(settings: DevstackSettings) -> str:
         return f"rewards            items by {settings.item_provider}, currency by {settings.wallet_provider}"
     return f"""\
 game               {settings.game_url}/ledger: the rewards it has given
-                   curl -X PUT {settings.game_url}/faults -d '{{"errors": 0.5, "silence": 0.2}}': makes it misbehave"""
+                   curl -X PUT {settings.game_url}/faults -d '{{"errors": 0.5}}': makes it misbehave"""
 
 
 def _clock(settings: DevstackSettings) -> str:

@@ -37,8 +37,8 @@ class FaultPlan(BaseModel):
     delay_s: float = Field(default=0.0, ge=0, le=DELAY_MAX_S, allow_inf_nan=False)
     """Pause before anything else, in seconds."""
     errors: Share = 0.0
-    silence: Share = 0.0
-    nonsense: Share = 0.0
+    no_responses: Share = 0.0
+    garbled_responses: Share = 0.0
     refusals: Share = 0.0
     reason: RefusalReason = RefusalReason.INVENTORY_FULL
     """The reason of refusals."""
@@ -47,16 +47,16 @@ class FaultPlan(BaseModel):
 
     @model_validator(mode="after")
     def _check_shares(self) -> Self:
-        if self.errors + self.silence + self.nonsense + self.refusals > 1:
-            raise ValueError("errors, silence, nonsense and refusals must add up to 1 at most")
+        if self.errors + self.no_responses + self.garbled_responses + self.refusals > 1:
+            raise ValueError("errors, no_responses, garbled_responses and refusals must add up to 1 at most")
         return self
 
     def action(self, chance: float) -> Action:
         """Return what to do with an attempt; `chance` is random, from 0 to less than 1."""
         for share, action in (
             (self.errors, Action.FAIL),
-            (self.silence, Action.NO_RESPONSE),
-            (self.nonsense, Action.GARBLED_RESPONSE),
+            (self.no_responses, Action.NO_RESPONSE),
+            (self.garbled_responses, Action.GARBLED_RESPONSE),
             (self.refusals, Action.REFUSE),
         ):
             if chance < share:

@@ -28,7 +28,7 @@ POLL_S = 0.05
 """Interval in seconds at which the library checks whether to stop."""
 TIMESTAMP_AGE_MAX_S = 300
 """An older call is a replay."""
-NONSENSE = b"\x00\xff nonsense\r\n\r\n"
+GARBLED = b"\x00\xff no HTTP\r\n\r\n"
 
 
 @contextmanager
@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
             case None:
                 self.close_connection = True
             case Garbled():
-                self.wfile.write(NONSENSE)
+                self.wfile.write(GARBLED)
                 self.close_connection = True
             case Failed(retry_after_s):
                 headers = {"Retry-After": str(retry_after_s)} if retry_after_s else {}

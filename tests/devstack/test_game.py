@@ -44,7 +44,9 @@ def test_a_reward_is_given_once_however_often_it_is_sent(opened: OpenGame, provi
     assert [attempt.number for attempt in opened.game.attempts()] == [DELIVERY.attempt] * 3
 
 
-@pytest.mark.parametrize("faults", [FaultPlan(silence=1), FaultPlan(nonsense=1), FaultPlan(delay_s=30)], ids=str)
+@pytest.mark.parametrize(
+    "faults", [FaultPlan(no_responses=1), FaultPlan(garbled_responses=1), FaultPlan(delay_s=30)], ids=str
+)
 def test_a_reward_without_a_readable_response_is_given_once(
     opened: OpenGame, provider: Provider, faults: FaultPlan
 ) -> None:
@@ -75,7 +77,7 @@ def test_a_refusal_is_final(opened: OpenGame, provider: Provider, reason: Refusa
 def test_get_grant_returns_the_outcome(opened: OpenGame) -> None:
     with provider_to(opened, "grpc", TIMEOUT_S) as provider:
         assert provider.find(DELIVERY) is None
-        opened.game.faults = FaultPlan(silence=1)
+        opened.game.faults = FaultPlan(no_responses=1)
         provider.grant(DELIVERY)
         assert provider.find(DELIVERY) == Granted()
 
@@ -112,7 +114,8 @@ def test_the_ledger_can_be_read_and_the_mood_changed(opened: OpenGame) -> None:
 
 
 @pytest.mark.parametrize(
-    "faults", [{"errors": 2}, {"errors": 0.6, "silence": 0.6}, {"eros": 1}, {"errors": "many"}, {"reason": "?"}, [1]]
+    "faults",
+    [{"errors": 2}, {"errors": 0.6, "no_responses": 0.6}, {"eros": 1}, {"errors": "many"}, {"reason": "?"}, [1]],
 )
 def test_an_invalid_fault_plan_changes_nothing(opened: OpenGame, faults: object) -> None:
     assert call(opened, "PUT", "/faults", faults)[0] == 400
@@ -126,7 +129,7 @@ def test_a_call_with_a_wrong_signature_gives_nothing(opened: OpenGame) -> None:
 
 
 def test_every_action_has_its_share() -> None:
-    faults = FaultPlan(errors=0.1, silence=0.2, nonsense=0.3, refusals=0.25)
+    faults = FaultPlan(errors=0.1, no_responses=0.2, garbled_responses=0.3, refusals=0.25)
     actions = {
         0.05: Action.FAIL,
         0.2: Action.NO_RESPONSE,

@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 CLAIMS, KILLS = 100, 2
 CLAIMS_SLOW, KILLS_SLOW = 3_000, 100
 TERMINAL_S = 30.0
-FAULTS = FaultPlan(delay_s=0.005, errors=0.03, nonsense=0.03)
+FAULTS = FaultPlan(delay_s=0.005, errors=0.03, garbled_responses=0.03)
 """A slow game that fails now and then, and sometimes gives a reward without a readable response."""
 
 

@@ -31,11 +31,11 @@ POLICY = RetryPolicy(attempts_max=1_000, longest_pause=100 * SECOND, outage=HOUR
 """No outage reaches this length, so every pause is observed."""
 
 PLANS = {
-    "grants and times out": FaultPlan(silence=1),
+    "grants and times out": FaultPlan(no_responses=1),
     "90 % errors": FaultPlan(errors=0.9),
     "30 s slow": FaultPlan(delay_s=30),
-    "malformed": FaultPlan(nonsense=1),
-    "all of it": FaultPlan(errors=0.5, silence=0.1, nonsense=0.2, delay_s=0.01),
+    "malformed": FaultPlan(garbled_responses=1),
+    "all of it": FaultPlan(errors=0.5, no_responses=0.1, garbled_responses=0.2, delay_s=0.01),
 }
 HOPELESS = {"grants and times out", "30 s slow", "malformed"}
 """Faults with which no grant is ever settled, so the game has to recover first."""

@@ -42,7 +42,7 @@ REPLIES = st.sampled_from(
         "granted",
         "granted, but the response is lost",
         "failed",
-        "nonsense",
+        "garbled",
         *(f"refused {reason}" for reason in RefusalReason),
     ]
 )
