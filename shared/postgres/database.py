@@ -29,7 +29,7 @@ from shared.postgres.sqlstates import (
     to_domain,
     violates_constraint,
 )
-from shared.postgres.transaction import CommitUnknown, NothingStored, in_progress, run_transaction
+from shared.postgres.transaction import COMMITTED, IN_PROGRESS, CommitUnknown, NothingStored, run_transaction, status_of
 
 _T = TypeVar("_T")
 
@@ -137,9 +137,12 @@ class Database:
                 return self._attempt(lambda connection: self._run(connection, work), deadline)
             except CommitUnknown as unknown:
                 transaction_id, result, achieved = unknown.transaction_id, cast("_T", unknown.result), unknown.achieved
-            if self._is_written(transaction_id, result, written, deadline):
+            committed = self._await_end(transaction_id, deadline)
+            if committed if written is None else self._is_written(transaction_id, result, written, deadline):
                 self._count(achieved)
-                return result
+                if written is not None:
+                    return result
+                # Repeated work finds everything stored, and achieves nothing.
 
     def _run(self, connection: Connection, work: Callable[[Connection], _T]) -> _T:
         try:
@@ -166,22 +169,9 @@ class Database:
             self.transact(rehearsal, deadline)
 
     def _is_written(
-        self,
-        transaction_id: int,
-        result: _T,
-        written: Callable[[Connection, int, _T], bool] | None,
-        deadline: float,
+        self, transaction_id: int, result: _T, written: Callable[[Connection, int, _T], bool], deadline: float
     ) -> bool:
-        """Wait until a transaction whose COMMIT got no response has ended; return whether `written` finds its rows.
-
-        Without `written` return False: the work is repeated.
-        """
-        while self._attempt(lambda connection: in_progress(connection, transaction_id), deadline):
-            if time.monotonic() >= deadline:
-                raise DatabaseUnavailable
-            time.sleep(RETRY_PAUSE_S)
-        if written is None:
-            return False
+        """Return whether `written` finds the rows of a transaction that has ended."""
         self._await_all_nodes(deadline)
         # A transaction id reported as committed proves nothing: after a crash of the server, the id of a lost
         # transaction may be reused. Its rows do, once the standbys that the lost COMMIT may have waited for have them.
@@ -189,6 +179,14 @@ class Database:
         if self._telemetry is not None:
             self._telemetry.resolved(found)
         return found
+
+    def _await_end(self, transaction_id: int, deadline: float) -> bool:
+        """Wait until a transaction whose COMMIT got no response has ended; return whether its id is committed."""
+        while (status := self._attempt(lambda each: status_of(each, transaction_id), deadline)) == IN_PROGRESS:
+            if time.monotonic() >= deadline:
+                raise DatabaseUnavailable
+            time.sleep(RETRY_PAUSE_S)
+        return status == COMMITTED
 
     def _await_all_nodes(self, deadline: float) -> None:
         """Wait until whatever is committed by now can be seen on every node."""

@@ -18,6 +18,10 @@ from shared.postgres.statements import statement
 _T = TypeVar("_T")
 
 _STATUS = statement("transaction_status")
+IN_PROGRESS = "in progress"
+"""Status of a transaction that can still commit."""
+COMMITTED = "committed"
+"""Status of a transaction that is committed, or of which a crash has given the id to one that is."""
 _WITHOUT_RESPONSE = frozenset({Failure.CONNECTION_LOST, Failure.TIMEOUT, Failure.SILENT})
 
 
@@ -76,11 +80,14 @@ def _wait_again(connection: Connection, transaction_id: int, result: object) -> 
         raise CommitUnknown(transaction_id, result, connection.achieved) from error
 
 
-def in_progress(connection: Connection, transaction_id: int) -> bool:
-    """Return whether the transaction can still commit. The connection must be in autocommit mode."""
+def status_of(connection: Connection, transaction_id: int) -> str | None:
+    """Return `IN_PROGRESS`, `COMMITTED` or another status of a transaction; None if the server has forgotten it.
+
+    The connection must be in autocommit mode.
+    """
     try:
-        status = _STATUS.value(connection, str(transaction_id))
+        status: str | None = _STATUS.value(connection, str(transaction_id))
     except psycopg.errors.InvalidParameterValue:
         # "In the future": the server crashed before its log recorded that the id was assigned.
-        return False
-    return bool(status == "in progress")
+        return None
+    return status

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from shared.domain.achieved import Achieved
 from shared.domain.events import CompletionKey, Event, Outcome, Verdict
 from shared.domain.instant import DAY, LIFETIME_START
+from shared.domain.reward import ClaimMode
 from shared.domain.schedules import DAILY
 from shared.domain.tally import Tally, TallyKey
+from shared.operations.goals.activate import set_goal_active
 from shared.operations.rewards.claim import claim_reward
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies
 from shared.postgres.goals import players
-from shared.postgres.transaction import in_progress
+from shared.postgres.transaction import COMMITTED, IN_PROGRESS, status_of
 from tests.support.databases import connected, opened, soon
 from tests.support.flushing import flush
 from tests.support.goals import catalogue_of, goal
@@ -26,6 +32,20 @@ ROUNDS = 20
 def drop_next_commit(proxy: TcpProxy) -> None:
     """Let the next COMMIT reach the server, alone or behind other statements, and drop its reply."""
     proxy.drop_reply(after=has_commit)
+
+
+def cut_at_next_commit(proxy: TcpProxy) -> None:
+    """Close all connections when the next COMMIT arrives, before it reaches the server."""
+    commits: list[bytes] = []
+
+    def cut_at_the_first(chunk: bytes) -> bool:
+        if has_commit(chunk):
+            commits.append(chunk)
+            if len(commits) == 1:
+                proxy.cut()
+        return False
+
+    proxy.drop_reply(after=cut_at_the_first)
 
 
 def test_a_flush_counts_once_and_returns_its_outcomes(database_url: str) -> None:
@@ -84,6 +104,28 @@ def test_a_claim_of_a_past_period_is_returned_to_its_caller(database_url: str) -
         assert connection.execute("SELECT count(*) FROM reward_outbox").fetchone() == (3,)
 
 
+@pytest.mark.parametrize("arrives", [True, False], ids=["the reply is lost", "the request is lost"])
+def test_completions_and_claims_of_an_activation_are_counted_once(database_url: str, arrives: bool) -> None:
+    plain = goal("plain", target=1, default_assigned=False)
+    auto = replace(goal("auto", target=1, default_assigned=False), claim_mode=ClaimMode.AUTO)
+    catalogue = catalogue_of(plain, auto)
+    counted: list[Achieved] = []
+    with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
+        database.achieved = counted.append
+        flush(database, catalogue, [Event("id", "player", NOW, KILLS, delta=1)], soon())
+        assert not counted
+        for each in (plain, auto):
+            if arrives:
+                drop_next_commit(proxy)
+            else:
+                cut_at_next_commit(proxy)
+            view = set_goal_active(database, catalogue, "player", each, True, NOW, soon())
+            assert each.id in view.completions
+        assert proxy.dropped == (2 if arrives else 0)
+    arena = plain.challenge_id
+    assert counted == [Achieved([arena], [], []), Achieved([arena], [], [arena])]
+
+
 def test_a_commit_that_never_arrived_is_repeated(database_url: str) -> None:
     key = TallyKey("player", KILLS)
     with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
@@ -106,10 +148,10 @@ def test_a_commit_that_never_arrived_is_repeated(database_url: str) -> None:
 
 def test_a_transaction_is_in_progress_until_it_ends(database_url: str) -> None:
     with connected(database_url) as connection, connected(database_url) as observer:
-        for end in ("COMMIT", "ROLLBACK"):
+        for end, status in (("COMMIT", COMMITTED), ("ROLLBACK", "aborted")):
             connection.execute("BEGIN")
             row = connection.execute("SELECT pg_current_xact_id()::text").fetchone()
             assert row is not None
-            assert in_progress(observer, int(row[0]))
+            assert status_of(observer, int(row[0])) == IN_PROGRESS
             connection.execute(end)
-            assert not in_progress(observer, int(row[0]))
+            assert status_of(observer, int(row[0])) == status

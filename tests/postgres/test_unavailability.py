@@ -15,7 +15,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.connection_lender import POOL_WAIT_MAX_S
 from shared.postgres.database import Database
 from shared.postgres.goals import players
-from shared.postgres.transaction import in_progress
+from shared.postgres.transaction import IN_PROGRESS, status_of
 from tests.support.busy_machine import LATE_S
 from tests.support.databases import PATIENCE_S, connected, opened, soon
 from tests.support.proxy import proxy_to
@@ -119,8 +119,8 @@ def test_a_transaction_unknown_to_a_restarted_server_is_over(own_postgres: Embed
         lost.close()
     own_postgres.start()
     with connected(own_postgres.url) as connection:
-        assert not in_progress(connection, int(row[0]))
-        assert not in_progress(connection, int(row[0]) + 1_000_000)
+        assert status_of(connection, int(row[0])) != IN_PROGRESS
+        assert status_of(connection, int(row[0]) + 1_000_000) is None
 
 
 def test_a_lock_timeout_is_not_called_an_outage(database_url: str) -> None:
