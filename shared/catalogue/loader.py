@@ -25,6 +25,7 @@ from shared.catalogue.schema import (
     TierForm,
 )
 from shared.catalogue.time_fields import JoinTime
+from shared.catalogue.transfer import Loaded
 from shared.catalogue.version import version_of
 from shared.catalogue.wording import form_of, schema_problems
 from shared.domain.cascades import counted_stat
@@ -63,6 +64,12 @@ def load(path: Path, *, pipe_allowed: bool = False) -> Catalogue:
     if problems.count:
         raise CatalogueInvalid(problems)
     return _catalogue(map(form_of, documents))
+
+
+def load_with_warnings(path: Path) -> Loaded:
+    """Return the catalogue at a path, and the warnings about it. Raise `CatalogueInvalid` like `load`."""
+    catalogue = load(path)
+    return Loaded(catalogue, warnings_about(path, catalogue))
 
 
 def warnings_about(path: Path, catalogue: Catalogue) -> tuple[Problem, ...]:

@@ -7,14 +7,14 @@ Files are polled, not watched: names, sizes and modification times are available
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
 from shared.catalogue.folder import list_folder
-from shared.catalogue.loader import load, warnings_about
 from shared.catalogue.problem import Problem
+from shared.catalogue.transfer import Loaded
 from shared.domain.catalogue import Catalogue
 
 _Snapshot: TypeAlias = tuple[tuple[str, int, int, int], ...]
@@ -24,8 +24,10 @@ _Snapshot: TypeAlias = tuple[tuple[str, int, int, int], ...]
 class CatalogueOnDisk:
     """The file or folder at one path. Not thread-safe."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, load: Callable[[Path], Loaded]) -> None:
+        """`load` returns the catalogue at a path; it raises `CatalogueInvalid`."""
         self.path = path
+        self._load = load
         self.warnings: tuple[Problem, ...] = ()
         """Warnings about the catalogue that was loaded last, for its author."""
         self._seen: _Snapshot = ()
@@ -35,8 +37,7 @@ class CatalogueOnDisk:
         """Return the catalogue as it is on disk now; raise `CatalogueInvalid` with all problems."""
         # Polled before reading, so that a file written meanwhile counts as changed.
         self._loaded = self._seen = _snapshot(self.path)
-        catalogue = load(self.path)
-        self.warnings = warnings_about(self.path, catalogue)
+        catalogue, self.warnings = self._load(self.path)
         return catalogue
 
     def has_changed(self) -> bool:

@@ -33,11 +33,15 @@ class CatalogueInvalid(Exception):
     """The catalogue cannot be used. `problems` are the first ones in the order of the files, then their number."""
 
     def __init__(self, problems: Iterable[Problem] | ProblemList) -> None:
-        found = problems if isinstance(problems, ProblemList) else ProblemList(problems)
+        self._found = found = problems if isinstance(problems, ProblemList) else ProblemList(problems)
         self.problems = found.reported()
         self.count = found.count
         """Number of problems, including those that are not reported one by one; at most `PROBLEMS_COUNTED_MAX`."""
         super().__init__("\n".join(map(str, self.problems)))
+
+    def __reduce__(self) -> tuple[type[CatalogueInvalid], tuple[ProblemList]]:
+        """Return what makes an equal error, in another process as well."""
+        return CatalogueInvalid, (self._found,)
 
 
 class ProblemList:

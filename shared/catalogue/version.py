@@ -6,6 +6,8 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Collection, Sequence
+from operator import attrgetter
+from typing import Any
 
 from shared.domain.catalogue import Challenge
 from shared.domain.goal import DerivedStat
@@ -29,13 +31,20 @@ def version_of(
     players see it. Formatting, comments, the order of keys, explicit defaults and the division into files are not.
     Every field of the domain values is hashed, so that a field added later cannot be forgotten here.
     """
+    by_id = attrgetter("id")
     content = [
-        [dataclasses.asdict(challenge) for challenge in challenges],
+        challenges,
         sorted(declared_stats),
-        [dataclasses.asdict(board) for board in boards],
-        [dataclasses.asdict(schedule) for schedule in schedules],
-        [dataclasses.asdict(season) for season in sorted(seasons, key=lambda season: season.id)],
-        [dataclasses.asdict(stat) for stat in sorted(derived_stats, key=lambda stat: stat.id)],
+        boards,
+        schedules,
+        sorted(seasons, key=by_id),
+        sorted(derived_stats, key=by_id),
     ]
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_fields)
     return hashlib.blake2b(canonical.encode("ascii"), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def _fields(value: Any) -> dict[str, object]:
+    """Return the fields of a domain value by name; raise `TypeError` for anything else."""
+    # `dataclasses.asdict` would copy each text and number before: a third of the time of loading.
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from shared.runtime.signals import ask_to_stop
 
@@ -72,6 +73,14 @@ class ParentLink:
         ask_to_stop()
         if not self._started.wait(START_GRACE_S):
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One of several worker processes: its index, and its connection to the parent."""
+
+    index: int
+    parent: ParentLink
 
 
 class WorkerLink:

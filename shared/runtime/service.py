@@ -26,7 +26,7 @@ from shared.runtime.interpreter import collect_seldom, use_batch_scheduling
 from shared.runtime.lifecycle import Lifecycle
 from shared.runtime.logs import LogQueue, log_to_stderr
 from shared.runtime.metrics_page import WorkerMetrics, metrics_page
-from shared.runtime.parent_link import ParentLink
+from shared.runtime.parent_link import ParentLink, Worker
 from shared.runtime.ports import Endpoint, listening_host, require_free, reserve
 from shared.runtime.readiness import Readiness, WorkersReadiness, health_pages
 from shared.runtime.safe_start import require_protection
@@ -80,6 +80,10 @@ class Process:
     """The wall clock of the process."""
 
 
+def _nothing() -> None:
+    """Do nothing: nothing was prepared."""
+
+
 @dataclass(frozen=True)
 class Service(Generic[S]):
     """A program, `python -m MODULE`. `compose` starts all its parts and returns; it may raise `StartRefused`."""
@@ -88,16 +92,10 @@ class Service(Generic[S]):
     description: str
     settings: type[S]
     compose: Callable[[S, Process], None]
+    discard_prepared: Callable[[], None] = _nothing
+    """Gives up what was prepared for `compose`. The parent of several workers calls it, which composes nothing."""
     clock: Clock = system_clock
     """The wall clock of the process."""
-
-
-@dataclass(frozen=True)
-class Worker:
-    """One of several worker processes: its index, and its connection to the parent."""
-
-    index: int
-    parent: ParentLink
 
 
 def run_service(service: Service[S], argv: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -187,6 +185,7 @@ def _run(service: Service[S], settings: S, logs: LogQueue, worker: Worker | None
 
 def _run_workers(service: Service[S], settings: S, count: int, environ: Mapping[str, str]) -> int:
     """Run the parent of several workers: hold the port, keep them running, and show their metrics together."""
+    service.discard_prepared()
     held, endpoint = reserve(_endpoint(service, settings, "port"))
     registry = Registry()
     restarts = Counter("worker_restarts", "Workers that died and were replaced.", ["worker"], registry=registry)

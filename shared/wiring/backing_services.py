@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from shared.cache.keys import PREFIX_LENGTH_MAX, PREFIX_PATTERN
 from shared.cache.redis import Cache
+from shared.catalogue import separate_loader
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import SECOND
@@ -49,7 +50,7 @@ def open_catalogue(settings: CatalogueSettings, prepare: Callable[[Catalogue], T
     `prepare` converts it to the form that the service uses. No catalogue is in use before `watch_catalogue`.
     """
     try:
-        return CatalogueWatch(settings.path, prepare, clock)
+        return CatalogueWatch(settings.path, separate_loader.load, prepare, clock)
     except CatalogueInvalid as invalid:
         raise StartRefused(f"the catalogue {settings.path} is invalid:\n{invalid}") from None
 

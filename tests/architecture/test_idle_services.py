@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-RARELY_NEEDED = ("cryptography", "jwt", "opentelemetry", "redis", "urllib3")
+RARELY_NEEDED = ("cryptography", "jwt", "opentelemetry", "pydantic", "redis", "urllib3", "yaml")
 
 
 @pytest.mark.parametrize("service", ["challenge_service", "event_handler"])

@@ -14,7 +14,7 @@ import pytest
 from shared.catalogue import bounds, folder, reading
 from shared.catalogue.bounds import FILE_BYTES_MAX, KEYS_MAX, VALUES_MAX
 from shared.catalogue.json_document import parse_json
-from shared.catalogue.loader import load
+from shared.catalogue.loader import load, load_with_warnings
 from shared.catalogue.on_disk import CatalogueOnDisk
 from shared.catalogue.problem import PROBLEMS_COUNTED_MAX, PROBLEMS_MAX, CatalogueInvalid, Problem
 
@@ -142,7 +142,7 @@ def test_files_of_a_folder_are_bounded(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(reading, "FILES_MAX", bounds.FILES_MAX)
     monkeypatch.setattr(folder, "ENTRIES_MAX", 3)
     assert [problem.message.split(":")[0] for problem in problems_in(tmp_path)] == ["the folder has too many files"]
-    assert not CatalogueOnDisk(tmp_path).has_changed(), "the first poll only remembers"
+    assert not CatalogueOnDisk(tmp_path, load_with_warnings).has_changed(), "the first poll only remembers"
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/stdin"])
@@ -164,7 +164,7 @@ def test_devices_are_not_read(device: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["catalogue.yaml", ""])
 def test_a_named_pipe_neither_blocks_loading_nor_polling(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / "catalogue.yaml")
-    on_disk = CatalogueOnDisk(tmp_path / name)
+    on_disk = CatalogueOnDisk(tmp_path / name, load_with_warnings)
     with pytest.raises(CatalogueInvalid, match="is not a regular file"):
         on_disk.load()
     assert not on_disk.has_changed()
@@ -181,7 +181,7 @@ def test_links_that_lead_nowhere_are_problems(tmp_path: Path) -> None:
         "cannot be read: Too many levels of symbolic links",
         "cannot be read: Too many levels of symbolic links",
     ]
-    on_disk = CatalogueOnDisk(tmp_path)
+    on_disk = CatalogueOnDisk(tmp_path, load_with_warnings)
     with pytest.raises(CatalogueInvalid):
         on_disk.load()
     assert not on_disk.has_changed()

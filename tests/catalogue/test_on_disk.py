@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.catalogue.loader import load_with_warnings
 from shared.catalogue.on_disk import CatalogueOnDisk
 from shared.catalogue.problem import CatalogueInvalid
 
@@ -25,7 +26,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def on_disk(file: Path) -> CatalogueOnDisk:
-    loaded = CatalogueOnDisk(file)
+    loaded = CatalogueOnDisk(file, load_with_warnings)
     loaded.load()
     return loaded
 
@@ -76,7 +77,7 @@ def test_a_redirected_symlink_is_a_change(tmp_path: Path) -> None:
         write_json(tmp_path / version / "catalogue.json", document(goal()))
     mounted = tmp_path / "mounted"
     mounted.symlink_to(tmp_path / "one")
-    on_disk = CatalogueOnDisk(mounted)
+    on_disk = CatalogueOnDisk(mounted, load_with_warnings)
     on_disk.load()
     (tmp_path / "next").symlink_to(tmp_path / "two")
     (tmp_path / "next").rename(mounted)
@@ -85,7 +86,7 @@ def test_a_redirected_symlink_is_a_change(tmp_path: Path) -> None:
 
 def test_added_and_removed_files_change_a_folder(tmp_path: Path) -> None:
     one = write_json(tmp_path / "1.json", document(goal()))
-    on_disk = CatalogueOnDisk(tmp_path)
+    on_disk = CatalogueOnDisk(tmp_path, load_with_warnings)
     on_disk.load()
     (tmp_path / ".1.json.swp").write_text("an editor's swap file", "utf-8")
     (tmp_path / "notes.txt").write_text("not a catalogue", "utf-8")

@@ -17,7 +17,7 @@ from challenge.v1 import event_service_pb2 as event_rpc
 from challenge.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from challenge.v1.event_service_pb2_grpc import EventServiceStub
 
-from shared.catalogue.loader import load
+from shared.catalogue.loader import load, load_with_warnings
 from shared.domain.catalogue import Catalogue
 from shared.operations.catalogue.catalogue_watch import CatalogueWatch
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -67,8 +67,10 @@ class Running(NamedTuple):
 @contextmanager
 def running(database_url: str, file: Path) -> Iterator[Running]:
     write_json(file, DOCUMENTS["one"])
-    lists = CatalogueWatch(file, EncodedCatalogue, ManualClock())
-    judging: CatalogueWatch[Catalogue] = CatalogueWatch(file, lambda definitions: definitions, ManualClock())
+    lists = CatalogueWatch(file, load_with_warnings, EncodedCatalogue, ManualClock())
+    judging: CatalogueWatch[Catalogue] = CatalogueWatch(
+        file, load_with_warnings, lambda definitions: definitions, ManualClock()
+    )
     with opened(database_url) as database:
 
         def reload(content: Mapping) -> None:

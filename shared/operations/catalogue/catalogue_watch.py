@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from shared.catalogue.on_disk import CatalogueOnDisk
 from shared.catalogue.problem import CatalogueInvalid
+from shared.catalogue.transfer import Loaded
 from shared.domain.catalogue import Catalogue
 from shared.operations.catalogue.catalogue_record import record_catalogue, record_warnings
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
@@ -32,13 +33,15 @@ POLL_TIMEOUT_S = PROBE_DEADLINE_S + RECORD_DEADLINE_S
 class CatalogueWatch(Generic[T]):
     """The watch of a catalogue on disk. `poll` is the pass of a duty; all other methods are thread-safe."""
 
-    def __init__(self, path: Path, prepare: Callable[[Catalogue], T], clock: Clock) -> None:
+    def __init__(
+        self, path: Path, load: Callable[[Path], Loaded], prepare: Callable[[Catalogue], T], clock: Clock
+    ) -> None:
         """Load the first catalogue. The first poll puts it into use. Raise `CatalogueInvalid`.
 
-        `prepare` converts a catalogue to the form that the service uses.
+        `load` returns the catalogue at a path, and `prepare` converts it to the form that the service uses.
         """
         self.live = LiveCatalogue(prepare)
-        self._on_disk = CatalogueOnDisk(path)
+        self._on_disk = CatalogueOnDisk(path, load)
         self._clock = clock
         self._waiting: Catalogue | None = self._on_disk.load()
         self._reason = "the catalogue waits to be compared with those that ran before"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.catalogue.loader import load
+from shared.catalogue.loader import load, load_with_warnings
 from shared.catalogue.problem import CatalogueInvalid
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import CatalogueUnavailable
@@ -45,7 +45,7 @@ def watch(file: Path, clock: ManualClock, database: Database) -> CatalogueWatch[
 
 def watching(file: Path, clock: ManualClock | None = None) -> CatalogueWatch[Catalogue]:
     """Return a watch as at the start of a process."""
-    return CatalogueWatch(file, lambda definitions: definitions, clock or ManualClock())
+    return CatalogueWatch(file, load_with_warnings, lambda definitions: definitions, clock or ManualClock())
 
 
 def change(file: Path, content: Mapping) -> None:
