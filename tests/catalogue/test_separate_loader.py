@@ -46,7 +46,7 @@ def content_of(catalogue: Catalogue) -> tuple[object, ...]:
 @given(documents())
 def test_a_catalogue_arrives_as_it_was_loaded(written: Mapping) -> None:
     catalogue = loaded(written)
-    # What is computed from the definitions is remembered with them, and stays behind.
+    # Definitions remember results that are computed from them. These stay behind.
     computed = [catalogue.goals, [schedule.period_at(0) for schedule in catalogue.schedules]]
     arrived = from_bytes(to_bytes(Loaded(catalogue, (Problem("a", "b"),))))
     assert isinstance(arrived, Loaded)
