@@ -199,6 +199,7 @@ def show_grant(grant: KeptGrant, audit: Iterable[AuditEntry]) -> None:
         "provider": status.provider,
         "priority": status.priority,
         "attempts": status.attempts,
+        "failures": status.failures or None,
         "due": time_text(status.due_time) if status.state is ClaimState.PENDING else None,
         "leased by": grant.lease_owner,
         "leased until": None if grant.lease_until is None else time_text(grant.lease_until),

@@ -69,7 +69,9 @@ def _deliver(database: Database) -> None:
         due = database.autocommit(lambda each: delivery_queue.lease_due(each, lease, LEASED, now), deadline)  # noqa: B023
         if not due:
             return
-        outcomes = [Settled(grant, settle(grant.attempt, Granted(), RetryPolicy(), 0.5, now)) for grant in due]
+        outcomes = [
+            Settled(grant, settle(grant.attempt, grant.failures, Granted(), RetryPolicy(), 0.5, now)) for grant in due
+        ]
         database.autocommit(lambda each: delivery_queue.settle(each, outcomes, now), deadline)  # noqa: B023
 
 

@@ -60,7 +60,7 @@ class Claim(NamedTuple):
     claim_number: int = 1
     """Number of the claim of this completion, from 1. A further one is possible only after a refusal or a refund."""
     attempts: int = 0
-    """Number of delivery attempts begun."""
+    """Number of delivery attempts that were begun, or may have been."""
     refusal: RefusalReason | None = None
     """Set exactly in state `REFUSED`."""
     settle_time: Instant | None = None

@@ -31,6 +31,8 @@ class GrantStatus(NamedTuple):
     priority: int
     """1 (first) to 9 (last)."""
     attempts: int
+    failures: int
+    """Number of the attempts that the provider is known to have failed; 0 once it is granted, refused or refunded."""
     due_time: Instant
     """When the next delivery begins at the earliest, while it is pending."""
     refusal: RefusalReason | None
@@ -44,7 +46,9 @@ def retried(grant: GrantStatus, now: Instant) -> GrantStatus:
     if grant.refusal in CLAIMABLE_AGAIN:
         raise ActRefused("the goal is claimable again since it was refused: the player claims it again")
     _require(grant, ClaimState.PENDING, ClaimState.REFUSED, ClaimState.DEAD)
-    return grant._replace(state=ClaimState.PENDING, attempts=0, due_time=now, refusal=None, settle_time=None)
+    return grant._replace(
+        state=ClaimState.PENDING, attempts=0, failures=0, due_time=now, refusal=None, settle_time=None
+    )
 
 
 def buried(grant: GrantStatus, now: Instant) -> GrantStatus:
@@ -76,7 +80,7 @@ def refunded(grant: GrantStatus, now: Instant) -> GrantStatus:
             "its provider was called and may be delivering it: bury it first, then find out if it was delivered"
         )
     _require(grant, ClaimState.PENDING, ClaimState.GRANTED, ClaimState.REFUSED, ClaimState.DEAD)
-    return grant._replace(state=ClaimState.REFUNDED, settle_time=now)
+    return grant._replace(state=ClaimState.REFUNDED, failures=0, settle_time=now)
 
 
 def _require(grant: GrantStatus, *states: ClaimState) -> None:

@@ -22,6 +22,9 @@ from shared.domain.reward import Reward, RewardType
 
 RETRY_AFTER_MAX = HOUR
 """Longest pause that a provider can ask for, in microseconds."""
+LOST_AT_ONCE_MAX = 5
+"""Lost attempts after which a grant keeps its place in the queue. Any dispatcher that is killed loses some. Beyond them
+the grant may be the one that kills its dispatchers, and pauses let other grants be delivered in between."""
 ERROR_LENGTH_MAX = 500
 """Characters of a provider's error that are stored for operators."""
 
@@ -61,10 +64,20 @@ class Delivery(NamedTuple):
     claim_time: Instant
     attempt: int
     """From 1."""
+    failures: int
+    """Number of earlier attempts that the provider is known to have failed."""
     lease_token: int
     """Fencing token: the outcome is recorded only under the current lease's token."""
     lease_until: Instant
     reward_number: int = 1
+
+    @property
+    def was_lost(self) -> bool:
+        """True if an earlier attempt was lost with its dispatcher: then this one counts when it begins.
+
+        Others count from their leases on, in the same statement: they may have been begun when their dispatcher dies.
+        """
+        return self.attempt - 1 > self.failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +131,20 @@ class RetryPolicy:
 
     attempts_max: int = 40
     """Attempts before a grant is dead. With the pauses below, whatever the jitter, they span more than an hour, so an
-    outage of an hour buries nothing."""
+    outage of an hour buries nothing, with dispatchers that die or without."""
     first_pause: Microseconds = SECOND
     longest_pause: Microseconds = 300 * SECOND
     outage: Microseconds = 30 * SECOND
     """A provider whose every delivery failed for this long was down. When it is back, grants that failed meanwhile are
     due at once instead of after their pauses."""
 
-    def pause_after(self, attempts: int, jitter: float) -> Microseconds:
-        """Return the pause after this number of attempts, in microseconds.
+    def pause_after(self, failures: int, jitter: float) -> Microseconds:
+        """Return the pause after this number of failures, at least one, in microseconds.
 
-        It doubles with each attempt. `jitter`, 0 to 1, scales it from half to one and a half, so that grants that
+        It doubles with each failure. `jitter`, 0 to 1, scales it from half to one and a half, so that grants that
         failed together are not retried together.
         """
-        doubled = self.first_pause << min(attempts - 1, 40)
+        doubled = self.first_pause << min(failures - 1, 40)
         return int(min(doubled, self.longest_pause) * (0.5 + jitter))
 
 
@@ -143,6 +156,8 @@ class Settlement(NamedTuple):
     """When the next attempt may begin, for `PENDING`; None keeps the due time, and with it the place in the queue."""
     refusal: RefusalReason | None = None
     error: str | None = None
+    failed: bool = False
+    """True if the provider is known to have failed the attempt."""
 
     @property
     def claimable_again(self) -> bool:
@@ -156,18 +171,28 @@ def _printable(error: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def settle(attempts: int, reply: Reply, policy: RetryPolicy, jitter: float, now: Instant) -> Settlement:
-    """Return the new state of a grant after its latest attempt; `attempts` includes that one."""
+def settle(attempts: int, failures: int, reply: Reply, policy: RetryPolicy, jitter: float, now: Instant) -> Settlement:
+    """Return the new state of a grant after its latest attempt.
+
+    `attempts` includes that one; `failures` are the earlier ones that the provider is known to have failed. Others were
+    lost with their dispatchers, and up to `LOST_AT_ONCE_MAX` of them do not count for pauses.
+    """
     match reply:
         case Granted():
             return Settlement(ClaimState.GRANTED)
         case Refused(reason):
             return Settlement(ClaimState.REFUSED, refusal=reason)
     error = _printable(reply.error)
+    failed = isinstance(reply, TryAgain)
     if attempts >= policy.attempts_max:
-        return Settlement(ClaimState.DEAD, error=error)
-    if isinstance(reply, Undetermined):
+        return Settlement(ClaimState.DEAD, error=error, failed=failed)
+    lost = attempts - failures - failed
+    paused_for = attempts - min(lost, LOST_AT_ONCE_MAX)
+    if isinstance(reply, TryAgain):
+        pause = max(policy.pause_after(paused_for, jitter), min(reply.retry_after, RETRY_AFTER_MAX))
+    elif lost > LOST_AT_ONCE_MAX:
+        pause = policy.pause_after(paused_for, jitter)
+    else:
         # It keeps its place in the queue: it was already due when it was leased.
         return Settlement(ClaimState.PENDING, error=error)
-    pause = max(policy.pause_after(attempts, jitter), min(reply.retry_after, RETRY_AFTER_MAX))
-    return Settlement(ClaimState.PENDING, due_time=now + pause, error=error)
+    return Settlement(ClaimState.PENDING, due_time=now + pause, error=error, failed=failed)

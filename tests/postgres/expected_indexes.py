@@ -173,6 +173,7 @@ SCANS_OF_THE_COUNT = {
 # The same for statements across players: the delivery queue is read by provider.
 SCANS_ACROSS_PLAYERS = {
     "lease_grants": {"reward_outbox_queue", "reward_outbox_grant_id"},
+    "begin_grant": {"reward_outbox_grant_id"},
     "lease_owners": {"reward_outbox_leases"},
     "end_leases": {"reward_outbox_leases"},
     "take_stale_grants": {"reward_outbox_leases", "reward_outbox_grant_id"},

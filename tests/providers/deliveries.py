@@ -15,6 +15,7 @@ DELIVERY = Delivery(
     reward=Reward(RewardType.WALLET, "GEMS", 10),
     claim_time=NOW,
     attempt=3,
+    failures=2,
     lease_token=7,
     lease_until=NOW + HOUR,
 )

@@ -18,6 +18,7 @@ from shared.domain.breaker import Breaker
 from shared.domain.claims import ClaimState
 from shared.domain.errors import ChallengeError
 from shared.domain.grants import Delivery, Reply, Settlement, TryAgain, settle
+from shared.domain.instant import SECOND
 from shared.operations.rewards.delivery_threads import DeliveryThreads
 from shared.operations.rewards.destination import Destination
 from shared.operations.rewards.reward_telemetry import RewardTelemetry
@@ -150,7 +151,8 @@ class Dispatcher:
             self._failed.clear()
             self._breaker.succeeded()
         self._telemetry.breaker_open(self._breaker.is_open)
-        return Settled(delivery, settle(delivery.attempt, reply, self._destination.policy, self._jitter(), now))
+        attempts, failures, policy = delivery.attempt, delivery.failures, self._destination.policy
+        return Settled(delivery, settle(attempts, failures, reply, policy, self._jitter(), now))
 
     def _record(self) -> None:
         """Store the outcomes collected so far. An outcome whose lease was lost counts in a metric only."""
@@ -216,10 +218,27 @@ class Dispatcher:
         if self._breaker.is_open and not probing:
             # Leased before the breaker opened. The state is read from another thread and may be slightly old.
             return None
-        if self._closing or self._clock() + self._destination.timeout > delivery.lease_until:
+        left = delivery.lease_until - self._destination.timeout - self._clock()
+        if self._closing or left < 0:
             # It waited so long behind slow deliveries that its lease might end before the reply arrives.
+            return None
+        if delivery.was_lost and not self._begin(delivery, min(STATEMENT_TIMEOUT_S, left / SECOND)):
             return None
         started = time.monotonic()
         reply = self._destination.provider.grant(delivery)
         self._telemetry.took(time.monotonic() - started)
         return reply
+
+    def _begin(self, delivery: Delivery, timeout_s: float) -> bool:
+        """Count an attempt of a grant that was lost before; return False if that failed.
+
+        If this one is lost, too, it is known that it was begun. So a grant that kills its dispatchers runs out of
+        attempts, and those that they have leased beside it do not.
+        """
+        try:
+            return self._database.autocommit(
+                lambda connection: delivery_queue.begin(connection, delivery), time.monotonic() + timeout_s
+            )
+        except ChallengeError:
+            # The database is away, which the next pass reports.
+            return False

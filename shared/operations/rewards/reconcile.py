@@ -6,7 +6,9 @@ under the same idempotency key, for which the provider gives the reward once.
 
 from __future__ import annotations
 
+import random
 import time
+from collections.abc import Callable
 
 from shared.domain.grants import Undetermined, settle
 from shared.domain.instant import Instant
@@ -26,11 +28,18 @@ STALE_MAX = 100
 _LOST = Undetermined("the dispatcher was lost; the outcome of the attempt is unknown")
 
 
-def reconcile(database: Database, destination: Destination, clock: Clock, telemetry: RewardTelemetry) -> int:
+def reconcile(
+    database: Database,
+    destination: Destination,
+    clock: Clock,
+    telemetry: RewardTelemetry,
+    *,
+    jitter: Callable[[], float] = random.random,
+) -> int:
     """Take over all grants stuck with this provider, and return how many."""
     _end_leases_of_dead_processes(database, destination, clock())
     found = 0
-    while stale := _one_round(database, destination, clock, telemetry):
+    while stale := _one_round(database, destination, clock, telemetry, jitter):
         found += stale
         if stale < STALE_MAX:
             break
@@ -47,7 +56,13 @@ def _end_leases_of_dead_processes(database: Database, destination: Destination, 
         database.autocommit(lambda connection: delivery_queue.end_leases(connection, provider, gone, now), deadline)
 
 
-def _one_round(database: Database, destination: Destination, clock: Clock, telemetry: RewardTelemetry) -> int:
+def _one_round(
+    database: Database,
+    destination: Destination,
+    clock: Clock,
+    telemetry: RewardTelemetry,
+    jitter: Callable[[], float],
+) -> int:
     """Take over stuck grants, ask the provider what became of them, and return how many were taken."""
     now = clock()
     lease = destination.lease(now)
@@ -61,7 +76,10 @@ def _one_round(database: Database, destination: Destination, clock: Clock, telem
             # The provider is slow. The remaining grants become stuck again, and a later pass takes them over.
             break
         reply = destination.provider.find(delivery)
-        settlement = settle(delivery.attempt, _LOST if reply is None else reply, destination.policy, 0.5, clock())
+        attempts, failures = delivery.attempt, delivery.failures
+        settlement = settle(
+            attempts, failures, _LOST if reply is None else reply, destination.policy, jitter(), clock()
+        )
         recorded = record(database, [Settled(delivery, settlement)], clock(), time.monotonic() + STATEMENT_TIMEOUT_S)
         for challenge_id in recorded.values():
             measured.reconciled(challenge_id, settlement.state)

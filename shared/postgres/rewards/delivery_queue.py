@@ -13,6 +13,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 
 _LEASE = statement("lease_grants")
+_BEGIN = statement("begin_grant")
 _TAKE_STALE = statement("take_stale_grants")
 _OWNERS = statement("lease_owners")
 _END_LEASES = statement("end_leases")
@@ -44,6 +45,14 @@ def lease_due(connection: Connection, lease: Lease, count: int, now: Instant) ->
     rows = _LEASE.rows(connection, lease.provider, now, count, lease.owner, lease.until)
     # An UPDATE returns its rows in any order.
     return sorted(map(_delivery, rows), key=_queue_position)
+
+
+def begin(connection: Connection, delivery: Delivery) -> bool:
+    """Count an attempt that begins now; return False if its lease was lost.
+
+    For a delivery of which an earlier attempt was lost; those of others count from their leases on.
+    """
+    return _BEGIN.row(connection, delivery.grant_id, delivery.lease_token) is not None
 
 
 def take_stale(connection: Connection, lease: Lease, count: int, now: Instant) -> list[Delivery]:
@@ -84,7 +93,8 @@ def settle(connection: Connection, outcomes: Iterable[Settled], now: Instant) ->
         int_array([outcome.delivery.lease_token for outcome in ordered]),
         text_array([settlement.state.value for settlement in settlements]),
         nullable_int_array([settlement.due_time for settlement in settlements]),
-        int_array([0 if outcome.begun else 1 for outcome in ordered]),
+        int_array([int(not outcome.begun and not outcome.delivery.was_lost) for outcome in ordered]),
+        int_array([int(settlement.failed) for settlement in settlements]),
         text_array(["" if settlement.refusal is None else settlement.refusal.value for settlement in settlements]),
         text_array([settlement.error or "" for settlement in settlements]),
         nullable_int_array([now if settlement.state in FINAL else None for settlement in settlements]),
@@ -101,7 +111,7 @@ def recall(connection: Connection, grant_ids: Iterable[str]) -> None:
 
 def _delivery(row: Sequence[Any]) -> Delivery:
     grant_id, *key, claim_number, reward_type, reward_id, quantity, priority = row[:10]
-    claim_time, attempts, lease_token, lease_until, reward_number = row[10:]
+    claim_time, attempts, failures, lease_token, lease_until, reward_number = row[10:]
     return Delivery(
         grant_id=str(grant_id),
         key=CompletionKey(*key),
@@ -109,6 +119,7 @@ def _delivery(row: Sequence[Any]) -> Delivery:
         reward=Reward(RewardType(reward_type), reward_id, quantity, priority),
         claim_time=claim_time,
         attempt=attempts,
+        failures=failures,
         lease_token=lease_token,
         lease_until=lease_until,
         reward_number=reward_number,

@@ -1,12 +1,13 @@
 -- name: lease_grants
 -- Lease a provider's due grants for delivery, by priority and then by due time. Each priority is searched separately,
--- so grants of a high priority that are not due cost nothing. Rows that another dispatcher is leasing are skipped.
+-- so grants of a high priority that are not due cost nothing. Rows that another dispatcher is leasing are skipped. The attempt
+-- counts from now on, unless one was lost before: then it counts when it begins.
 -- $1 provider, $2 now, $3 count_max, $4 lease_owner, $5 lease_until
 WITH due AS (
-    SELECT waiting.grant_id
+    SELECT waiting.grant_id, (waiting.attempts > waiting.failures)::integer AS counts_later
     FROM generate_series(1, 9) AS lane (priority)
     CROSS JOIN LATERAL (
-        SELECT grant_id
+        SELECT grant_id, attempts, failures
         FROM reward_outbox
         WHERE provider = $1
             AND state = 'PENDING'
@@ -21,7 +22,7 @@ WITH due AS (
 UPDATE reward_outbox
 SET
     state = 'DELIVERING',
-    attempts = attempts + 1,
+    attempts = attempts + 1 - counts_later,
     lease_token = lease_token + 1,
     lease_owner = $4,
     lease_until = instant($5)
@@ -29,7 +30,16 @@ FROM due
 WHERE reward_outbox.grant_id = due.grant_id
 RETURNING
     reward_outbox.grant_id, user_id, goal_id, period_start, occurrence, claim_number,
-    reward_type, reward_id, quantity, priority, create_time, attempts, lease_token, lease_until, reward_number;
+    reward_type, reward_id, quantity, priority, create_time, attempts + counts_later, failures, lease_token, lease_until,
+    reward_number;
+
+-- name: begin_grant
+-- Count an attempt before it begins, if its lease still holds: then return its grant.
+-- $1 grant_id, $2 lease_token
+UPDATE reward_outbox
+SET attempts = attempts + 1
+WHERE grant_id = $1 AND lease_token = $2
+RETURNING grant_id;
 
 -- name: take_stale_grants
 -- Take over grants whose lease has expired. The previous lease is void from then on.
@@ -53,7 +63,7 @@ FROM stale
 WHERE reward_outbox.grant_id = stale.grant_id
 RETURNING
     reward_outbox.grant_id, user_id, goal_id, period_start, occurrence, claim_number,
-    reward_type, reward_id, quantity, priority, create_time, attempts, lease_token, lease_until, reward_number;
+    reward_type, reward_id, quantity, priority, create_time, attempts, failures, lease_token, lease_until, reward_number;
 
 -- name: lease_owners
 -- Return the owners of a provider's leases that have not expired.
@@ -76,12 +86,13 @@ WHERE provider = $1
 
 -- name: settle_grants
 -- Record the outcomes of attempts, each only if its lease still holds; return the grants whose outcome was recorded. A null due time keeps the stored one. Empty texts stand for null.
--- $1 grant_ids, $2 lease_tokens, $3 states, $4 due_times, $5 attempts_back, $6 refusals, $7 errors, $8 settle_times
+-- $1 grant_ids, $2 lease_tokens, $3 states, $4 due_times, $5 attempts_back, $6 failed, $7 refusals, $8 errors, $9 settle_times
 UPDATE reward_outbox
 SET
     state = outcome.state,
     due_time = coalesce(instant(outcome.due_time), reward_outbox.due_time),
     attempts = reward_outbox.attempts - outcome.attempts_back,
+    failures = CASE WHEN outcome.state IN ('PENDING', 'DEAD') THEN reward_outbox.failures + outcome.failed ELSE 0 END,
     -- The lease is over: a second outcome under its token is void.
     lease_token = reward_outbox.lease_token + 1,
     refusal = nullif(outcome.refusal, ''),
@@ -89,8 +100,9 @@ SET
     settle_time = instant(outcome.settle_time),
     lease_owner = NULL,
     lease_until = NULL
-FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::text[], $7::text[], $8::bigint[])
-    AS outcome (grant_id, lease_token, state, due_time, attempts_back, refusal, error, settle_time)
+FROM unnest(
+    $1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::integer[], $7::text[], $8::text[], $9::bigint[]
+) AS outcome (grant_id, lease_token, state, due_time, attempts_back, failed, refusal, error, settle_time)
 WHERE reward_outbox.grant_id = outcome.grant_id
     AND reward_outbox.lease_token = outcome.lease_token
 RETURNING reward_outbox.grant_id;

@@ -102,6 +102,7 @@ def change(connection: Connection, grant_id: UUID, status: GrantStatus) -> None:
         status.provider,
         status.priority,
         status.attempts,
+        status.failures,
         status.due_time,
         None if status.refusal is None else status.refusal.value,
         status.settle_time,
@@ -146,16 +147,17 @@ def claimed_without_grant(connection: Connection, count: int) -> list[Completion
 
 def _grant(row: Sequence[Any]) -> KeptGrant:
     grant_id, *key, claim_number, reward_type, reward_id, quantity, claim_time = row[:10]
-    state, provider, priority, attempts, due_time, refusal, settle_time, tried = row[10:18]
+    state, provider, priority, attempts, failures, due_time, refusal, settle_time, tried = row[10:19]
     status = GrantStatus(
         ClaimState(state),
         provider,
         priority,
         attempts,
+        failures,
         due_time,
         None if refusal is None else RefusalReason(refusal),
         settle_time,
         tried,
     )
     reward = Reward(RewardType(reward_type), reward_id, quantity, priority)
-    return KeptGrant(grant_id, CompletionKey(*key), claim_number, reward, claim_time, status, *row[18:])
+    return KeptGrant(grant_id, CompletionKey(*key), claim_number, reward, claim_time, status, *row[19:])

@@ -5,7 +5,7 @@
 SELECT
     grant_id, user_id, goal_id, period_start, occurrence, claim_number,
     reward_type, reward_id, quantity, create_time,
-    state, provider, priority, attempts, due_time, refusal, settle_time, lease_token > 0,
+    state, provider, priority, attempts, failures, due_time, refusal, settle_time, lease_token > 0,
     request_id, last_error, lease_owner, lease_until, reward_number
 FROM reward_claim
 WHERE ($1::text[] IS NULL OR state = ANY ($1::text[]))
@@ -21,7 +21,7 @@ LIMIT $4::integer;
 SELECT
     grant_id, user_id, goal_id, period_start, occurrence, claim_number,
     reward_type, reward_id, quantity, create_time,
-    state, provider, priority, attempts, due_time, refusal, settle_time, lease_token > 0,
+    state, provider, priority, attempts, failures, due_time, refusal, settle_time, lease_token > 0,
     request_id, last_error, lease_owner, lease_until, reward_number
 FROM reward_claim
 WHERE grant_id = $1;
@@ -62,16 +62,17 @@ FROM returned;
 
 -- name: change_grant
 -- Store the status that an operator gives a grant. Its lease token stays, because it never decreases.
--- $1 grant_id, $2 state, $3 provider, $4 priority, $5 attempts, $6 due_time, $7 refusal, $8 settle_time
+-- $1 grant_id, $2 state, $3 provider, $4 priority, $5 attempts, $6 failures, $7 due_time, $8 refusal, $9 settle_time
 UPDATE reward_outbox
 SET
     state = $2,
     provider = $3,
     priority = $4,
     attempts = $5,
-    due_time = instant($6),
-    refusal = $7,
-    settle_time = instant($8)
+    failures = $6,
+    due_time = instant($7),
+    refusal = $8,
+    settle_time = instant($9)
 WHERE grant_id = $1;
 
 -- name: insert_audit

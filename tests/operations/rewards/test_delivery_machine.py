@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from uuid import UUID
 
@@ -59,6 +60,8 @@ class Machine:
         self.now = NOW
         self.late: list[tuple[Delivery, Reply]] = []
         """Outcomes that dead dispatchers would have recorded."""
+        self.numbers = [0]
+        """The numbers of the attempts that the provider has seen."""
 
     def state(self) -> ClaimState:
         return self.stored().state
@@ -77,6 +80,10 @@ class Machine:
         ):
             if delivery.grant_id != self.claim.grant_id or dies == "after the lease":
                 continue
+            if delivery.was_lost:
+                assert self.database.autocommit(partial(delivery_queue.begin, delivery=delivery), soon())
+            assert delivery.attempt > self.numbers[-1], "a later attempt looks like an earlier one"
+            self.numbers.append(delivery.attempt)
             said = self.ask(delivery, reply, self.provider)
             if dies == "after the reply":
                 self.late.append((delivery, said))
@@ -104,7 +111,7 @@ class Machine:
             self.record(delivery, said)
 
     def record(self, delivery: Delivery, reply: Reply) -> None:
-        settlement = settle(delivery.attempt, reply, POLICY, 0.5, self.now)
+        settlement = settle(delivery.attempt, delivery.failures, reply, POLICY, 0.5, self.now)
         record(self.database, [Settled(delivery, settlement)], self.now, soon())
 
     def ask(self, delivery: Delivery, reply: str, provider: GameProvider) -> Reply:
@@ -148,6 +155,10 @@ def test_a_claim_is_granted_at_most_once_and_always_settled(
     ended = machine.stored()
     assert ended.state in FINAL
     assert ended.attempts <= POLICY.attempts_max
+    begun = len(machine.numbers) - 1
+    if ended.state is ClaimState.DEAD:
+        # The first lost attempt counts though it may not have been begun.
+        assert begun >= POLICY.attempts_max - 1
     assert len(provider.ledger) <= 1
     assert (ended.state is ClaimState.GRANTED) <= (ended.grant_id in provider.ledger)
     if ended.state is ClaimState.REFUSED:

@@ -111,7 +111,7 @@ class Side:
         due = self.database.autocommit(
             lambda connection: delivery_queue.lease_due(connection, lease, 100, self.now), soon()
         )
-        outcomes = [Settled(each, settle(each.attempt, reply, POLICY, 0.5, self.now)) for each in due]
+        outcomes = [Settled(each, settle(each.attempt, each.failures, reply, POLICY, 0.5, self.now)) for each in due]
         record(self.database, outcomes, self.now, soon())
         return [(each.grant_id, each.attempt) for each in due if each.key.user_id == self.player]
 

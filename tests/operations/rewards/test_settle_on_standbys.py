@@ -24,7 +24,7 @@ def test_an_outcome_is_not_recorded_while_a_required_standby_is_away(database_ur
         store_claim(database, "player", NOW)
         lease = Lease(PROVIDER, "tests", NOW + HOUR)
         due = database.autocommit(lambda connection: delivery_queue.lease_due(connection, lease, 10, NOW), soon())
-        outcomes = [Settled(each, settle(each.attempt, Granted(), RetryPolicy(), 0.5, NOW)) for each in due]
+        outcomes = [Settled(each, settle(1, 0, Granted(), RetryPolicy(), 0.5, NOW)) for each in due]
         # As the probe says.
         database.unreplicated = "the database has no synchronous standby"
         with pytest.raises(DatabaseUnavailable, match="no synchronous standby"):
