@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import psycopg
 import pytest
 
 from shared.domain.events import Event
@@ -15,24 +11,13 @@ from shared.operations.statistics.challenge_reports import count_work
 from shared.postgres.database import Database
 from shared.postgres.distribution import doubt
 from shared.postgres.player_sweeps import CHALLENGE_COUNT
-from tests.support.citus import CitusServer
+from tests.support.citus import CitusServer, a_prepared_transaction
 from tests.support.counting import count_challenges, figures
 from tests.support.databases import flushed, opened
 from tests.support.sample_catalogue import sample_catalogue
 from tests.support.services import NOW, rows
 
 WINS = Stat(Source.STAT, "wins")
-
-
-@contextmanager
-def a_prepared_transaction(url: str) -> Iterator[psycopg.Connection]:
-    """Yield a session of a node on which a transaction of the cluster is prepared; take it back at the end."""
-    with psycopg.connect(url, autocommit=True) as node:
-        node.execute("BEGIN; CREATE TABLE undecided (); PREPARE TRANSACTION 'citus_0_1_1_1'")
-        try:
-            yield node
-        finally:
-            node.execute("ROLLBACK PREPARED 'citus_0_1_1_1'")
 
 
 def notes(url: str) -> int:

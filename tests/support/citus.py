@@ -25,6 +25,8 @@ create databases on all nodes."""
 
 SHARDS = 4
 
+_ROLES_LOCK = 0x63697475
+
 _END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
 
 
@@ -93,13 +95,22 @@ class CitusServer:
         for url in (self.url, *self.workers):
             with psycopg.connect(self.named(name, url), autocommit=True) as node:
                 node.execute("CREATE EXTENSION citus")
-        with psycopg.connect(self.named(name), autocommit=True) as coordinator:
+        with self.alone(), psycopg.connect(self.named(name), autocommit=True) as coordinator:
             here = urlsplit(self.url)
             coordinator.execute("SELECT citus_set_coordinator_host(%s, %s)", [here.hostname, here.port])
             for worker in map(urlsplit, self.workers):
                 coordinator.execute("SELECT citus_add_node(%s, %s)", [worker.hostname, worker.port])
         if not before_extension:
             migrate(self.named(name))
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no other process change roles inside: a node that is added gets them, which fails beside others."""
+        self._coordinator.execute("SELECT pg_advisory_lock(%s)", [_ROLES_LOCK])
+        try:
+            yield
+        finally:
+            self._coordinator.execute("SELECT pg_advisory_unlock(%s)", [_ROLES_LOCK])
 
     def _distributed(self, name: str) -> str:
         self._create(name)
@@ -139,6 +150,17 @@ class CitusServer:
             self._drop(self._template)
         for node in self._nodes:
             node.close()
+
+
+@contextmanager
+def a_prepared_transaction(url: str) -> Iterator[psycopg.Connection]:
+    """Yield a session of a node on which a transaction of the cluster is prepared; take it back at the end."""
+    with psycopg.connect(url, autocommit=True) as node:
+        node.execute("BEGIN; CREATE TABLE undecided (); PREPARE TRANSACTION 'citus_0_1_1_1'")
+        try:
+            yield node
+        finally:
+            node.execute("ROLLBACK PREPARED 'citus_0_1_1_1'")
 
 
 def _has_no_sessions(node: psycopg.Connection, name: str) -> bool:
