@@ -16,7 +16,6 @@ from shared.domain.erasure import key_hash, player_hash
 from shared.domain.operator_acts import Acting, ActKind, OperatorAct
 from shared.domain.player_lines import LineReader, LineRefused
 from shared.operations.operators.import_players import PlayerImport, PlayersMixed, batches
-from shared.postgres.distribution.placement import is_distributed
 from shared.postgres.operators import player_import
 from shared.runtime.clock import system_clock
 
@@ -50,8 +49,6 @@ def import_(file: TextIO, name: str, list_file: Path | None, reason: str, operat
     """
     acting = Acting(system_clock(), operator, reason)
     with open_database("player") as database:
-        if read(database, is_distributed):
-            stop("players cannot be imported where tables are distributed: import them before (docs/citus.md)")
         catalogue = load_catalogue_that_runs(database)
         tables = read(database, player_import.tables_of_players)
         brought = read(database, lambda connection: player_import.erased(connection, name))

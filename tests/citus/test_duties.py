@@ -1,4 +1,4 @@
-"""Duties over many players on a cluster: those that work, and those that are refused without harm."""
+"""Duties over many players on a cluster do what they do on one node."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR
 from shared.domain.schedules import DAILY
 from shared.operations.events.prune_tallies import TallyPruning
+from shared.operations.goals import pack_completions
+from shared.operations.goals.pack_completions import CompletionPacking
+from shared.operations.rewards import grant_admin
 from shared.operations.rewards.find_claims import list_claims
 from shared.operations.rewards.retain_claims import ClaimRetention
-from shared.postgres.distribution.placement import RefusedWhereDistributed
+from shared.operations.statistics.recalculate import recalculate
+from shared.postgres.distribution import doubt
+from shared.postgres.distribution.doubt import NodeAway
+from shared.postgres.goals import settled_completions
 from shared.runtime.clock import system_clock
-from tests.support.completion_retention import CATALOGUE, LATER, claim_daily, play, retention, settle
+from tests.support.citus import CitusServer, a_prepared_transaction
+from tests.support.completion_retention import CATALOGUE, LATER, claim_daily, completed, play, retention, settle
 from tests.support.databases import connected, flushed, opened, soon
 from tests.support.goals import catalogue_of, goal
 from tests.support.grant_moves import grants_by_table, let_grants_move, move_all
+from tests.support.packing import completions_by_table
 from tests.support.services import rows
 from tests.support.strategies import FIRST_DAY, KILLS
 
@@ -67,20 +75,46 @@ def test_settled_grants_move_and_their_claims_are_found(claimed: str) -> None:
             assert claim.state is ClaimState.GRANTED
 
 
-def test_completions_and_claims_are_kept_whatever_is_set(claimed: str) -> None:
-    before = kept(claimed)
+def test_completions_are_carried_forward_and_their_claims_go(claimed: str) -> None:
     with opened(claimed, pool_size=2) as database:
-        with pytest.raises(RefusedWhereDistributed, match="COMPLETION_RETENTION_D must be 0"):
-            retention(database).one_pass(CATALOGUE, LATER)
         claims = ClaimRetention(database, 400 * DAY, 400 * DAY, lambda _: False)
-        with pytest.raises(RefusedWhereDistributed, match="CLAIM_RETENTION_D must be 0"):
-            claims.one_pass(LATER)
-    assert kept(claimed) == before
+        assert claims.one_pass(LATER) == 0, "their completions are there"
+        assert retention(database).one_pass(CATALOGUE, LATER) == 4 * len(PLAYERS)
+        assert retention(database).one_pass(CATALOGUE, LATER) == 0
+        assert claims.one_pass(LATER) == len(PLAYERS)
+        assert claims.one_pass(LATER) == 0
+        assert recalculate(database, CATALOGUE, PLAYERS, soon()) == []
+        assert grant_admin.report(database, soon()).agrees
+    assert set(completed(claimed)) == {("ever", 0)}
+    sums = "SELECT goal_id, count(*), sum(completed)::int, sum(claimed)::int, sum(granted)::int FROM carried_completion"
+    assert rows(claimed, f"{sums} GROUP BY goal_id ORDER BY goal_id") == [
+        ("daily", len(PLAYERS), 3 * len(PLAYERS), len(PLAYERS), len(PLAYERS)),
+        ("weekly", len(PLAYERS), len(PLAYERS), 0, 0),
+    ]
 
 
-def kept(url: str) -> list[tuple[object, ...]]:
-    """Return the numbers of completions and of claims."""
-    return rows(url, "SELECT (SELECT count(*) FROM completion), (SELECT count(*) FROM reward_claim)")
+def test_what_is_claimed_is_packed_on_every_node(claimed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pack_completions, "FEWEST", 1)
+    monkeypatch.setattr(pack_completions, "FEWEST_IN_ROW", 1)
+    packed: list[int] = []
+    with opened(claimed, pool_size=2) as database:
+        duty = CompletionPacking(database, DAY, "a test", lambda: LATER, on_packed=packed.append)
+        duty.one_pass(CATALOGUE)
+        assert packed == [1] * len(PLAYERS)
+        assert completions_by_table(claimed) == (4 * len(PLAYERS), len(PLAYERS))
+        assert retention(database).one_pass(CATALOGUE, LATER) == 4 * len(PLAYERS)
+    assert completions_by_table(claimed) == (len(PLAYERS), 0)
+
+
+def test_unpacking_waits_for_packing_that_a_node_has_not_committed(
+    claimed: str, citus_server: CitusServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doubt, "DOUBT_MAX_S", 0.2)
+    name = claimed.rpartition("/")[2]
+    with connected(claimed) as connection:
+        with a_prepared_transaction(citus_server.named(name, citus_server.workers[0])), pytest.raises(NodeAway):
+            settled_completions.unpack(connection, PLAYERS)
+        assert settled_completions.unpack(connection, PLAYERS) == 0
 
 
 def test_old_audits_are_deleted(citus_url: str) -> None:

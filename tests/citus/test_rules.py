@@ -6,16 +6,13 @@ import re
 
 import pytest
 
-from shared.postgres.distribution.placement import DISTRIBUTED, LOCAL, tables
+from shared.postgres.distribution.placement import LOCAL, tables
+from shared.postgres.distribution.written_places import ANYWHERE, DISTRIBUTED, WRITING_FUNCTIONS, Written, written_by
 from shared.postgres.migrations import MIGRATIONS, migration_files
+from shared.postgres.schema import FIRST_ON_CLUSTERS
 from shared.postgres.statements import Statement, statements
 from tests.support.databases import connected
 
-FIRST_HELD = "0037"
-"""Earlier migrations landed before there were distributed databases."""
-
-RETENTION = {"lock_old_completions", "carry_completions", "delete_old_claims"}
-"""Statements of duties that a cluster does without (docs/citus.md)."""
 WARMING = {"players_seen"}
 """Statements of `admin optimize`, which warms the buffers of one server."""
 
@@ -54,7 +51,7 @@ def test_every_key_of_a_distributed_table_has_the_player(database_url: str) -> N
 @pytest.mark.parametrize("name", sorted(texts()))
 def test_no_statement_uses_what_the_planner_of_the_cluster_refuses(name: str) -> None:
     text = texts()[name]
-    if name in RETENTION | WARMING:
+    if name in WARMING:
         return
     table = "|".join(DISTRIBUTED)
     on_players = re.search(rf"\b(FROM|JOIN|INTO|UPDATE|USING) ({table})\b", text)
@@ -80,7 +77,34 @@ def test_no_statement_uses_what_the_planner_of_the_cluster_refuses(name: str) ->
     assert not re.search(r"\w\)?\[\d+:\d+\]", text)
 
 
-@pytest.mark.parametrize("name", [path.stem for path in migration_files() if path.stem >= FIRST_HELD])
+def test_functions_that_write_are_known_to_write_anywhere(database_url: str) -> None:
+    with connected(database_url) as connection:
+        volatile = {
+            name
+            for (name,) in connection.execute(
+                "SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND provolatile = 'v'"
+            )
+        }
+    called = {name for text in texts().values() for name in re.findall(r"\b(\w+)\(", text)}
+    assert volatile & called == set(WRITING_FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("merge_tally", Written(on_nodes=True)),
+        ("insert_completions", Written(on_nodes=True)),
+        ("note_changed_players", Written(on_coordinator=True)),
+        ("lock_unclaimed", Written()),
+        ("read_histories", Written()),
+        ("erase_player", ANYWHERE),
+    ],
+)
+def test_it_is_known_where_a_statement_writes(name: str, written: Written) -> None:
+    assert written_by(statements()[name].text) == written
+
+
+@pytest.mark.parametrize("name", [path.stem for path in migration_files() if path.stem >= FIRST_ON_CLUSTERS])
 @pytest.mark.parametrize("back", [False, True], ids=["forward", "back"])
 def test_newer_migrations_do_one_thing_at_a_time_to_distributed_tables(name: str, back: bool) -> None:
     text = (MIGRATIONS / (f"{name}.rollback.sql" if back else f"{name}.sql")).read_text(encoding="utf-8")

@@ -159,7 +159,7 @@ def test_every_statement_on_player_tables_has_a_plan_test() -> None:
     the_whole_queue = {"lock_queue_count", "drop_queue_marks", "make_queue_marks", "queue_depths"}
     for_operators = {"list_grants", "count_grants", "granted_not_claimed", "claimed_without_grant"}
     # These join a temporary table of an import.
-    of_imports = {"claim_known_completions", "read_imported_rows_of_known_tallies"}
+    of_imports = {"claim_known_completions", "store_imported_tallies"}
     of_imports |= {"keep_request_ids_apart", "find_unstored_claim"}
     in_test_ranking_plans = {"players_to_rank"}
     looked_at = SCANS.keys() | SCANS_OF_THE_COUNT.keys() | SCANS_ACROSS_PLAYERS.keys() | ARBITERS.keys()

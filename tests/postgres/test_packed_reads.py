@@ -18,6 +18,9 @@ from shared.postgres.statements import int_array, statements, text_array
 from tests.support.databases import connected
 from tests.support.postgres_server import PostgresServer
 
+pytestmark = pytest.mark.one_server
+"""Nodes plan for themselves, and each time."""
+
 PLAYERS = [f"player {number}" for number in range(30)]
 MONTHS = 6
 GOALS = 5

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from shared.domain.carried_sums import OldCompletion
 from shared.domain.claims import Claim
 from shared.domain.events import Event
-from shared.domain.instant import DAY
+from shared.domain.instant import DAY, Instant
 from shared.domain.schedules import DAILY, WEEKLY
 from shared.operations.goals.retain_completions import CompletionRetention
 from shared.operations.rewards.claim import claim_reward
+from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.goals import completion_retention
 from tests.support.databases import connected, flushed, soon
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
@@ -28,6 +31,12 @@ CATALOGUE = catalogue_of(DAILY_GOAL, WEEKLY_GOAL, AFTER_A_DAILY, goal("ever", ta
 def retention(database: Database, rest: Callable[[float], bool] = lambda _: False) -> CompletionRetention:
     """Return a duty that does not rest."""
     return CompletionRetention(database, RETENTION, rest)
+
+
+def lock_old(connection: Connection, before: Mapping[str, Instant]) -> list[OldCompletion]:
+    """Lock what may be carried forward of `player`, with the instants before which periods begin by goal."""
+    keys = completion_retention.find_old(connection, "", "player", before, LATER, 10)
+    return completion_retention.lock_old(connection, keys, LATER)
 
 
 def play(database: Database, players: tuple[str, ...] = ("player",), days: int = 3) -> None:

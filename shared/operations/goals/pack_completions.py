@@ -18,7 +18,6 @@ from shared.operations.player_sweep import STEP_TIMEOUT_S, PlayerRange, PlayerSw
 from shared.operations.step_size import StepSize
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from shared.postgres.distribution.placement import refuse_where_distributed
 from shared.postgres.goals import completion_retention, settled_completions
 from shared.postgres.goals.settled_completions import Fewest, PlayerBusy
 from shared.postgres.player_sweeps import COMPLETION_PACKING
@@ -63,12 +62,8 @@ class CompletionPacking:
     def one_pass(self, catalogue: Catalogue) -> None:
         """Pack what is due of the players that are left today, until it is time to stop.
 
-        Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and `RefusedWhereDistributed` on a cluster.
+        Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
         """
-        self._database.autocommit(
-            lambda connection: refuse_where_distributed(connection, "COMPLETION_PACK_D"),
-            time.monotonic() + STEP_TIMEOUT_S,
-        )
         before = self._clock() - self._age
         past = past_periods_before(catalogue, before)
 

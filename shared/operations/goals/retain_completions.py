@@ -20,7 +20,6 @@ from shared.domain.schedules import LIFETIME, MONTHLY
 from shared.operations.player_ranges import PlayerRanges, Visited
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from shared.postgres.distribution.placement import refuse_where_distributed
 from shared.postgres.goals import completion_retention, settled_completions
 from shared.postgres.statistics.challenge_reports import LAST_USER_ID
 
@@ -68,7 +67,7 @@ class CompletionRetention:
     def one_pass(self, catalogue: Catalogue, now: Instant) -> int:
         """Carry completions of all players forward, and return how many.
 
-        Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and `RefusedWhereDistributed` on a cluster.
+        Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
         """
         if all(goal.schedule == LIFETIME for goal in catalogue.goals.values()):
             return 0
@@ -77,7 +76,6 @@ class CompletionRetention:
             # The steps have transactions of their own. This one reads no table, so not even a migration waits for it.
             if not completion_retention.lock(holder):
                 return 0
-            refuse_where_distributed(holder, "COMPLETION_RETENTION_D")
             first_open = self._database.autocommit(
                 completion_retention.first_open_period, time.monotonic() + STEP_TIMEOUT_S
             )
@@ -104,10 +102,12 @@ class CompletionRetention:
     def _step(self, after: str, *, before: Mapping[str, Instant], month: Instant) -> Visited:
         def work(connection: Connection) -> Visited:
             end = self._unpack(connection, after, max(before.values()))
-            keys = completion_retention.lock_old(
+            keys = completion_retention.find_old(
                 connection, after, end or LAST_USER_ID, before, month, STEP_COMPLETIONS
             )
-            carried = completion_retention.carry(connection, keys, month) if keys else 0
+            carried = completion_retention.carry(
+                connection, completion_retention.lock_old(connection, keys, month), month
+            )
             # There may be more of these players. They are visited again, from the start of the range.
             return Visited(after if len(keys) == STEP_COMPLETIONS else end, carried)
 

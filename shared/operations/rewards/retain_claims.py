@@ -14,7 +14,6 @@ from shared.domain.instant import Instant, Microseconds
 from shared.operations.player_ranges import PlayerRanges, Visited
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
-from shared.postgres.distribution.placement import refuse_where_distributed
 from shared.postgres.rewards import claim_retention
 from shared.postgres.statistics.challenge_reports import LAST_USER_ID
 
@@ -46,8 +45,7 @@ class ClaimRetention:
     def one_pass(self, now: Instant) -> int:
         """Delete old claims of all players, and old audits. Return the number of claims.
 
-        Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`, and `RefusedWhereDistributed` on a cluster for
-        claims, after the audits.
+        Raise `DatabaseUnavailable`, `DeadlineExceeded` or `Overloaded`.
         """
 
         def work(holder: Connection) -> int:
@@ -58,7 +56,6 @@ class ClaimRetention:
                 self._delete_audits(now)
             if not self._claims:
                 return 0
-            refuse_where_distributed(holder, "CLAIM_RETENTION_D")
             step = partial(self._step, before=now - self._claims)
             return self._ranges.one_pass(lambda: claim_retention.lock(holder), step, STEP_CLAIMS / CLAIMS_A_SECOND)[0]
 

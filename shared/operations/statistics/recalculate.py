@@ -19,6 +19,7 @@ from shared.domain.schedules import LIFETIME
 from shared.domain.standings import Scope, ScopeKind, Standing, StandingKey
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
+from shared.postgres.goals import settled_completions
 from shared.postgres.leaderboards import journal
 from shared.postgres.operators import operator_audit
 from shared.postgres.player_sweeps import CHALLENGE_COUNT, note_changed
@@ -88,6 +89,7 @@ def rebuild_within(connection: Connection, catalogue: Catalogue, user_id: str) -
 
     Return None if a concurrent completion added a standing that was not locked. The caller then tries again.
     """
+    settled_completions.hold_on_nodes(connection, [user_id])
     schedules = catalogue.points_schedules
     history = histories.read(connection, [user_id])[user_id]
     keys = {key for key in history.standings if not history.is_closed(key)}

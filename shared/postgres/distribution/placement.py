@@ -6,28 +6,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from shared.postgres.connection import Connection
+from shared.postgres.distribution.written_places import DISTRIBUTED
 from shared.postgres.statements import statement
 
 _HAS_CITUS = statement("has_citus")
 _PLACEMENTS = statement("table_placements")
 _TABLES = statement("distributable_tables")
 _VISIT = statement("visit_every_shard")
-
-DISTRIBUTED = (
-    "player",
-    "tally",
-    "distinct_value",
-    "player_attribute",
-    "assignment",
-    "selection",
-    "completion",
-    "settled_completion",
-    "standing",
-    "carried_completion",
-    "started_challenge",
-    "event_seen",
-)
-"""Tables that are distributed by `user_id`, all of a player's rows on one node. All are placed as the first."""
 
 LOCAL = {
     "changed_player": "notes for duties, which look across players",
@@ -63,21 +48,6 @@ def has_citus(connection: Connection) -> bool:
 def placements(connection: Connection) -> dict[str, Placement]:
     """Return the placements of all tables that are not on the coordinator alone. The database must have Citus."""
     return {name: Placement(*placement) for name, *placement in _PLACEMENTS.rows(connection)}
-
-
-def is_distributed(connection: Connection) -> bool:
-    """Return whether any table is distributed."""
-    return connection.on_citus and bool(placements(connection))
-
-
-class RefusedWhereDistributed(Exception):
-    """A setting demands work that is not possible where tables are distributed; the message names it."""
-
-
-def refuse_where_distributed(connection: Connection, setting: str) -> None:
-    """Raise `RefusedWhereDistributed` if tables are distributed. `setting` demands the work, and 0 withdraws it."""
-    if is_distributed(connection):
-        raise RefusedWhereDistributed(f"{setting} must be 0 where tables are distributed: docs/citus.md")
 
 
 def tables(connection: Connection) -> dict[str, bool]:

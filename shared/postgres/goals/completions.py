@@ -75,12 +75,15 @@ def insert_missing(connection: Connection, records: Mapping[CompletionKey, Compl
     )
     stored = set(map(CompletionKey._make, rows))
     if connection.on_citus and stored:
-        _restore_claims(connection, sorted(stored))
+        restore_claims(connection, sorted(stored))
     return stored
 
 
-def _restore_claims(connection: Connection, stored: Sequence[CompletionKey]) -> None:
-    """Give completions that are stored again their claims back, as a trigger does where tables are not distributed."""
+def restore_claims(connection: Connection, stored: Sequence[CompletionKey]) -> None:
+    """Give completions that are stored again, and were never claimed since, their claims back.
+
+    Where tables are not distributed a trigger does so for those that are inserted.
+    """
     reopened = [row for row in _TAKE_REOPENED.rows(connection, *_key_columns(stored)) if row[5] > 0]
     if reopened:
         claim_times, numbers, rewards = zip(*(row[4:] for row in reopened), strict=True)

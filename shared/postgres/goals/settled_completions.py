@@ -15,12 +15,14 @@ import psycopg
 from shared.domain.events import CompletionKey
 from shared.domain.instant import LIFETIME_START, Instant
 from shared.postgres.connection import Connection
+from shared.postgres.distribution.doubt import InDoubt, NodeAway, await_nodes
 from shared.postgres.statements import int_array, statement, text_array
 
 _LOCK = statement("lock_packing")
 _TRY_LOCK = statement("try_lock_packing")
 _UNPACK = statement("unpack_completions")
 _UNPACK_NAMED = statement("unpack_named_completions")
+_READ_STORED = statement("read_stored_completions")
 _WITH_OLD = statement("players_with_old_packed")
 _END = statement("end_of_packed")
 _TO_PACK = statement("players_to_pack")
@@ -59,10 +61,14 @@ def unpack(connection: Connection, user_ids: Collection[str], before: Instant | 
     """Make packed completions of these players rows of their own again, and return how many.
 
     With `before` only those of periods that begin before it, with others of their months. None of these players'
-    completions are packed until the transaction ends. Call it before the transaction locks rows of the players.
+    completions are packed until the transaction ends. Call it before the transaction locks rows of the players. Raise
+    `NodeAway` as `hold_on_nodes` does.
     """
     players = text_array(sorted(user_ids))
-    _LOCK.precede(connection, players)
+    if connection.on_citus:
+        hold_on_nodes(connection, user_ids)
+    else:
+        _LOCK.precede(connection, players)
     return int(_UNPACK.value(connection, players, before))
 
 
@@ -73,7 +79,10 @@ def unpack_named(connection: Connection, keys: Collection[CompletionKey]) -> int
     """
     user_ids, goal_ids, starts, occurrences = zip(*sorted(keys), strict=True)
     players = text_array(user_ids)
-    _LOCK.precede(connection, players)
+    if connection.on_citus:
+        hold_on_nodes(connection, set(user_ids))
+    else:
+        _LOCK.precede(connection, players)
     return int(
         _UNPACK_NAMED.value(connection, players, text_array(goal_ids), int_array(starts), int_array(occurrences))
     )
@@ -85,6 +94,32 @@ def unpack_named_later(connection: Connection, keys: Collection[CompletionKey]) 
     players = text_array(user_ids)
     _LOCK.defer(connection, players)
     _UNPACK_NAMED.defer(connection, players, text_array(goal_ids), int_array(starts), int_array(occurrences))
+
+
+def hold_on_nodes(connection: Connection, user_ids: Collection[str]) -> None:
+    """On a cluster, let completions of these players neither be packed, unpacked nor carried forward by others.
+
+    It holds until the transaction ends, whose further statements see what was done before. Raise `NodeAway` if a node
+    does not show that: one that fails while such a transaction commits shows it later. On one server nothing is done:
+    there, one statement sees each completion once.
+    """
+    if connection.on_citus:
+        _LOCK.rows(connection, text_array(sorted(user_ids)))
+        try:
+            await_nodes(connection)
+        except InDoubt as doubt:
+            raise NodeAway("a node of the cluster has not committed yet what the coordinator has") from doubt
+
+
+def stored_of(connection: Connection, keys: Collection[CompletionKey]) -> frozenset[CompletionKey]:
+    """Return those of these completions that are stored, packed or not."""
+    if not keys:
+        return frozenset()
+    user_ids, goal_ids, period_starts, occurrences = zip(*sorted(keys), strict=True)
+    rows = _READ_STORED.rows(
+        connection, text_array(user_ids), text_array(goal_ids), int_array(period_starts), int_array(occurrences)
+    )
+    return frozenset(map(CompletionKey._make, rows))
 
 
 def with_old(connection: Connection, after: str, last: str, before: Instant, count: int) -> list[str]:
@@ -109,7 +144,8 @@ def to_pack(connection: Connection, after: str, last: str, claimed_before: Insta
 def analyze_grown(connection: Connection) -> bool:
     """Let statements be planned again if the packed completions take twice the pages since; return whether they do.
 
-    Otherwise sessions keep plans that were made while there were hardly any, by which each call reads all of them.
+    Otherwise sessions keep plans that were made while there were hardly any, by which each call reads all of them. The
+    nodes of a cluster plan each statement when it is executed, so nothing is done there.
     """
     return bool(_ANALYZE.value(connection))
 

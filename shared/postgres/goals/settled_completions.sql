@@ -127,6 +127,35 @@ stored AS (
 )
 SELECT count(*) FROM marked WHERE is_wanted;
 
+-- name: read_stored_completions
+-- Return those of these completions that are stored, packed or not, in one look at each player.
+-- $1 user_ids, $2 goal_ids, $3 period_starts, $4 occurrences
+SELECT user_id, goal_id, period_start, occurrence
+FROM (
+    SELECT completion.user_id, completion.goal_id, completion.period_start, completion.occurrence
+    FROM completion
+    JOIN unnest($1::text[], $2::text[], $3::bigint[], $4::integer[]) AS claimed (user_id, goal_id, start, occurrence)
+        ON completion.user_id = claimed.user_id
+        AND completion.period_start = instant(claimed.start)
+        AND completion.goal_id = claimed.goal_id
+        AND completion.occurrence = claimed.occurrence
+    UNION ALL
+    SELECT settled.user_id, claimed.goal_id, instant(claimed.start), claimed.occurrence
+    FROM settled_completion AS settled
+    JOIN unnest($1::text[], $2::text[], $3::bigint[], $4::integer[]) AS claimed (user_id, goal_id, start, occurrence)
+        ON settled.user_id = claimed.user_id
+        AND settled.to_start >= instant(claimed.start)
+        AND settled.from_start <= instant(claimed.start)
+        AND claimed.goal_id = ANY (settled.goal_ids)
+    WHERE EXISTS (
+        SELECT 1
+        FROM unnest(settled.goal_ids, settled.period_starts, settled.occurrences) AS packed (goal_id, start, occurrence)
+        WHERE packed.goal_id = claimed.goal_id
+            AND packed.start = claimed.start
+            AND coalesce(packed.occurrence, 1) = claimed.occurrence
+    )
+) AS stored;
+
 -- name: players_with_old_packed
 -- Return the first players of a range who have packed completions of periods that begin before an instant.
 -- $1 after_user_id, $2 last_user_id, $3 before, $4 count_max

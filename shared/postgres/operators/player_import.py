@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from shared.domain.events import CompletionKey
 from shared.domain.line_columns import LineColumn, LineTable, line_column
 from shared.domain.tally import Tally, TallyKey
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies
 from shared.postgres.events.tallies import stat_of, stretches_of
-from shared.postgres.goals import settled_completions
+from shared.postgres.goals import completions, settled_completions
 from shared.postgres.operators.copied_rows import RowEncoder
 from shared.postgres.statements import statement, text_array
 
@@ -25,9 +26,10 @@ _HOLD_MOVES = statement("hold_grant_moves")
 _KEEP_APART = statement("keep_request_ids_apart")
 _UNSTORED = statement("find_unstored_claim")
 _STORE = statement("store_import_rows")
-_KNOWN_TALLIES = statement("read_imported_rows_of_known_tallies")
+_STORE_TALLIES = statement("store_imported_tallies")
+_READ_TALLIES = statement("read_imported_tallies")
 _CLAIM_KNOWN = statement("claim_known_completions")
-_RETURN_CLAIMS = statement("return_reopened_claims")
+_REOPENED = statement("read_reopened_of_players")
 _RECOUNT = statement("recount_distinct_values")
 _COLUMNS = statement("read_player_columns")
 _ERASED = statement("read_erased_imports")
@@ -95,26 +97,44 @@ def store(
         _FIND_BY_KEY.precede(connection)
         if of_claims:
             _KEEP_APART.rows(connection)
-        stored = int(_STORE.value(connection, table))
+        if table == "tally":
+            fresh_tallies = {(*key,) for key in _STORE_TALLIES.rows(connection)}
+            stored = len(fresh_tallies)
+        else:
+            stored = int(_STORE.value(connection, table))
         total += stored
         if of_claims and stored < len(of_table) and (unstored := _UNSTORED.row(connection)) is not None:
             raise ClaimUnstored(
                 f"the grant {unstored[1]} cannot be stored: its id or its request id is another claim's"
             )
         if stored < len(of_table) and table == "tally":
-            merged = {TallyKey(*key): tally for key, tally in _known_tallies(connection)}
+            merged = _tallies_without(connection, fresh_tallies)
             if merged:
                 tallies.merge(connection, merged)
                 _RECOUNT.rows(connection, text_array(players))
         if stored < len(of_table) and table == "completion":
             _CLAIM_KNOWN.rows(connection)
         if table == "reopened_completion":
-            _RETURN_CLAIMS.rows(connection, text_array(players))
+            _return_claims(connection, players)
         _FIND_AS_PLANNED.rows(connection)
     return total
 
 
-def _known_tallies(connection: Connection) -> Iterable[tuple[tuple[Any, ...], Tally]]:
-    for user_id, source, code, schedule, start, measures, days in _KNOWN_TALLIES.rows(connection):
-        day_set = {day for first, end in stretches_of(days) for day in range(first, end)}
-        yield (user_id, stat_of(source, code), schedule, start), Tally(**json.loads(measures), days=day_set)
+def _tallies_without(connection: Connection, stored: Collection[tuple[Any, ...]]) -> Mapping[TallyKey, Tally]:
+    """Return the tallies that the rows bring, without these, which were not there before."""
+    found = {}
+    for *key, measures, days in _READ_TALLIES.rows(connection):
+        if (*key,) not in stored:
+            user_id, source, code, schedule, start = key
+            day_set = {day for first, end in stretches_of(days) for day in range(first, end)}
+            tally = Tally(**json.loads(measures), days=day_set)
+            found[TallyKey(user_id, stat_of(source, code), schedule, start)] = tally
+    return found
+
+
+def _return_claims(connection: Connection, players: Sequence[str]) -> None:
+    """Drop reopened completions of goals that are completed, and let these have the claims unless they were claimed."""
+    reopened = {CompletionKey(*key) for key in _REOPENED.rows(connection, text_array(players))}
+    completed = settled_completions.stored_of(connection, reopened)
+    if completed:
+        completions.restore_claims(connection, sorted(completed))

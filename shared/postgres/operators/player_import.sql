@@ -86,25 +86,24 @@ LIMIT 1;
 -- $1 table
 SELECT store_import_rows($1::name);
 
--- name: read_imported_rows_of_known_tallies
--- Return the rows of tallies that were stored before this transaction, with times in microseconds.
+-- name: store_imported_tallies
+-- Store the rows of the temporary table as tallies, and return the keys of those that were not there before.
+INSERT INTO tally SELECT * FROM import_row
+ON CONFLICT DO NOTHING
+RETURNING user_id, source, stat_code, schedule, period_start;
+
+-- name: read_imported_tallies
+-- Return the rows of tallies in the temporary table, with times in microseconds.
 SELECT
-    stored.user_id, stored.source, stored.stat_code, stored.schedule, microseconds(stored.period_start),
+    user_id, source, stat_code, schedule, microseconds(period_start),
     json_build_object(
-        'sum', line.sum, 'events', line.events, 'latest', line.latest, 'latest_time', microseconds(line.latest_time),
-        'highest', line.highest, 'sum_time', microseconds(line.sum_time),
-        'events_time', microseconds(line.events_time), 'highest_time', microseconds(line.highest_time),
-        'lowest_opening', line.lowest_opening
+        'sum', sum, 'events', events, 'latest', latest, 'latest_time', microseconds(latest_time),
+        'highest', highest, 'sum_time', microseconds(sum_time),
+        'events_time', microseconds(events_time), 'highest_time', microseconds(highest_time),
+        'lowest_opening', lowest_opening
     )::text,
-    line.days::text
-FROM import_row AS line
-JOIN tally AS stored
-    ON stored.user_id = line.user_id
-    AND stored.source = line.source
-    AND stored.stat_code = line.stat_code
-    AND stored.schedule = line.schedule
-    AND stored.period_start = line.period_start
-WHERE stored.xmin <> pg_current_xact_id()::xid;
+    days::text
+FROM import_row;
 
 -- name: claim_known_completions
 -- Give completions that were stored before, and never claimed, the claims that the rows bring: their rewards were granted.
@@ -118,28 +117,10 @@ WHERE line.claim_number > 0
     AND stored.occurrence = line.occurrence
     AND stored.claim_number = 0;
 
--- name: return_reopened_claims
--- Drop reopened completions of goals that are completed, and let the completions that were never claimed have their claims.
+-- name: read_reopened_of_players
+-- Return the completions of players that operators have taken back.
 -- $1 user_ids
-WITH taken AS (
-    DELETE FROM reopened_completion AS reopened
-    USING completion
-    WHERE reopened.user_id = ANY ($1::text[])
-        AND completion.user_id = reopened.user_id
-        AND completion.goal_id = reopened.goal_id
-        AND completion.period_start = reopened.period_start
-        AND completion.occurrence = reopened.occurrence
-    RETURNING reopened.*
-)
-UPDATE completion
-SET claim_time = taken.claim_time, claim_number = taken.claim_number, claimed_rewards = taken.claimed_rewards
-FROM taken
-WHERE completion.user_id = taken.user_id
-    AND completion.goal_id = taken.goal_id
-    AND completion.period_start = taken.period_start
-    AND completion.occurrence = taken.occurrence
-    AND completion.claim_number = 0
-    AND taken.claim_number > 0;
+SELECT user_id, goal_id, period_start, occurrence FROM reopened_completion WHERE user_id = ANY ($1::text[]);
 
 -- name: recount_distinct_values
 -- Set the sums of tallies of distinct values, which may have been in both of two tallies that were added up.

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+from uuid import UUID
+
+from shared.domain.events import CompletionKey
 from shared.domain.instant import Instant, Microseconds
 from shared.postgres.connection import Connection
-from shared.postgres.statements import statement
+from shared.postgres.goals import settled_completions
+from shared.postgres.statements import statement, text_array
 
 _LOCK = statement("lock_claim_retention")
 _END_OF_RANGE = statement("end_of_claims")
-_DELETE_CLAIMS = statement("delete_old_claims")
+_READ_OLD = statement("read_old_claims")
+_READ_CARRIED = statement("read_carried_goals")
+_DELETE = statement("delete_claims")
 _DELETE_AUDITS = statement("delete_old_audits")
+
+
+class OldClaim(NamedTuple):
+    """A claim whose grant is settled for good, unless an operator acts on it."""
+
+    key: CompletionKey
+    grant_id: UUID
+    moved: bool
+    """True if it is in the history."""
 
 
 def lock(connection: Connection) -> bool:
@@ -25,7 +41,19 @@ def end_of_range(connection: Connection, after: str, claims: int) -> str | None:
 
 def delete_claims(connection: Connection, after: str, last: str, before: Instant) -> int:
     """Delete settled claims of a range of players whose completions were carried forward, and return their number."""
-    return int(_DELETE_CLAIMS.value(connection, after, last, before))
+    old = [OldClaim(CompletionKey(*row[:4]), *row[4:]) for row in _READ_OLD.rows(connection, after, last, before)]
+    if not old:
+        return 0
+    # In this order: what is carried forward meanwhile is in the way of nothing.
+    user_ids = sorted({claim.key.user_id for claim in old})
+    carried = {(*goal,) for goal in _READ_CARRIED.rows(connection, text_array(user_ids))}
+    old = [claim for claim in old if claim.key[:2] in carried]
+    kept = settled_completions.stored_of(connection, {claim.key for claim in old})
+    gone = [claim for claim in old if claim.key not in kept]
+    if not gone:
+        return 0
+    by_table = [text_array([str(claim.grant_id) for claim in gone if claim.moved is moved]) for moved in (False, True)]
+    return int(_DELETE.value(connection, *by_table))
 
 
 def delete_audits(connection: Connection, now: Instant, kept: Microseconds) -> int:

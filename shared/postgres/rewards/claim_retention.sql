@@ -7,65 +7,40 @@ SELECT pg_try_advisory_xact_lock(1667785068, 8);
 -- $1 after_user_id, $2 claims
 SELECT user_id FROM reward_claim WHERE user_id > $1 ORDER BY user_id OFFSET $2::integer LIMIT 1;
 
--- name: delete_old_claims
--- Delete settled claims of completions that were carried forward, in a range of players, and return their number. A claim
--- whose completion is there, or was taken back by an operator, stays.
+-- name: read_old_claims
+-- Return old claims in a range of players that may be deleted if their completions were carried forward: their grants are settled,
+-- and no operator has taken the completion back.
 -- $1 after_user_id, $2 last_user_id, $3 before
-WITH old AS MATERIALIZED (
-    SELECT outbox.grant_id, moved
-    FROM reward_claim AS outbox
-    WHERE outbox.user_id > $1
-        AND outbox.user_id <= $2
-        AND outbox.period_start <> timestamptz 'epoch'
-        AND outbox.state IN ('GRANTED', 'REFUSED', 'REFUNDED')
-        AND CASE
-            WHEN outbox.settle_time IS NULL THEN false
-            ELSE greatest(outbox.create_time, outbox.settle_time) < instant($3)
-        END
-        AND EXISTS (
-            SELECT FROM carried_completion AS carried
-            WHERE carried.user_id = outbox.user_id AND carried.goal_id = outbox.goal_id
-        )
-        AND NOT EXISTS (
-            SELECT FROM completion
-            WHERE completion.user_id = outbox.user_id
-                AND completion.period_start = outbox.period_start
-                AND completion.goal_id = outbox.goal_id
-                AND completion.occurrence = outbox.occurrence
-        )
-        AND NOT EXISTS (
-            SELECT FROM settled_completion AS settled
-            WHERE settled.user_id = outbox.user_id
-                AND settled.to_start >= outbox.period_start
-                AND settled.from_start <= outbox.period_start
-                AND EXISTS (
-                    SELECT FROM unnest(goal_ids, period_starts, occurrences) AS packed (goal_id, period_start, occurrence)
-                    WHERE packed.goal_id = outbox.goal_id
-                        AND packed.period_start = microseconds(outbox.period_start)
-                        AND coalesce(packed.occurrence, 1) = outbox.occurrence
-                )
-        )
-        AND NOT EXISTS (
-            SELECT FROM reopened_completion AS reopened
-            WHERE reopened.user_id = outbox.user_id
-                AND reopened.goal_id = outbox.goal_id
-                AND reopened.period_start = outbox.period_start
-                AND reopened.occurrence = outbox.occurrence
-        )
-),
-deleted AS (
+SELECT user_id, goal_id, period_start, occurrence, grant_id, moved
+FROM reward_claim AS claim
+WHERE user_id > $1
+    AND user_id <= $2
+    AND period_start <> timestamptz 'epoch'
+    AND state IN ('GRANTED', 'REFUSED', 'REFUNDED')
+    AND CASE WHEN settle_time IS NULL THEN false ELSE greatest(create_time, settle_time) < instant($3) END
+    AND NOT EXISTS (
+        SELECT FROM reopened_completion AS reopened
+        WHERE reopened.user_id = claim.user_id
+            AND reopened.goal_id = claim.goal_id
+            AND reopened.period_start = claim.period_start
+            AND reopened.occurrence = claim.occurrence
+    );
+
+-- name: read_carried_goals
+-- Return of which goals players have completions that were carried forward.
+-- $1 user_ids
+SELECT DISTINCT user_id, goal_id FROM carried_completion WHERE user_id = ANY ($1::text[]);
+
+-- name: delete_claims
+-- Delete claims by their grants, unless these can change again, and return their number.
+-- $1 grant_ids in the outbox, $2 grant_ids in the history
+WITH deleted AS (
     DELETE FROM reward_outbox
-    USING old
-    WHERE NOT moved
-        AND reward_outbox.grant_id = old.grant_id
-        AND reward_outbox.state IN ('GRANTED', 'REFUSED', 'REFUNDED')
+    WHERE grant_id = ANY ($1::uuid[]) AND state IN ('GRANTED', 'REFUSED', 'REFUNDED')
     RETURNING 1
 ),
 of_history AS (
-    DELETE FROM settled_grant
-    USING old
-    WHERE moved AND settled_grant.grant_id = old.grant_id
-    RETURNING 1
+    DELETE FROM settled_grant WHERE grant_id = ANY ($2::uuid[]) RETURNING 1
 )
 SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM of_history);
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.carried_sums import OldCompletion
 from shared.domain.catalogue import Catalogue
 from shared.domain.current_periods import current_periods
 from shared.domain.events import CompletionKey, Event
@@ -23,6 +24,7 @@ from shared.operations.rewards import grant_admin
 from shared.operations.statistics.challenge_reports import read_challenge_reports
 from shared.operations.statistics.player_statistics import player_trend, read_player_statistics
 from shared.operations.statistics.recalculate import recalculate, recalculate_all
+from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.goals import completion_retention
 from shared.postgres.statistics import histories
@@ -35,6 +37,7 @@ from tests.support.completion_retention import (
     NOW,
     RETENTION,
     completed,
+    lock_old,
     play,
     retention,
 )
@@ -245,8 +248,14 @@ def test_a_month_that_begins_while_a_pass_is_interrupted_reaches_every_player(
 def test_a_key_is_carried_once(database: Database) -> None:
     play(database)
     key = CompletionKey("player", "daily", NOW, 1)
+
+    def lock(connection: Connection) -> list[OldCompletion]:
+        old = lock_old(connection, {"daily": LATER})
+        return [each for each in old if each.key == key]
+
+    of_key = database.transact(lock, soon())
     for expected in (1, 0):
         assert (
-            database.transact(lambda connection: completion_retention.carry(connection, [key], LATER), soon())
+            database.transact(lambda connection: completion_retention.carry(connection, of_key, LATER), soon())
             == expected
         )

@@ -60,11 +60,19 @@ def test_a_pass_packs_what_is_old_enough_of_all_players(database: Database, data
     seen = packing.sweep.seen
     assert seen is not None
     assert (seen.last_visited, seen.bookmark) == (len(PLAYERS), None)
-    pages = "SELECT relpages > 0 FROM pg_class WHERE oid = 'settled_completion'::regclass"
-    assert rows(database_url, pages) == [(True,)], "statements are planned for it"
     # The next one looks tomorrow.
     packing.one_pass(CATALOGUE)
     assert len(packed) == len(PLAYERS)
+
+
+@pytest.mark.one_server
+def test_statements_are_planned_for_what_a_pass_has_packed(database: Database, database_url: str) -> None:
+    settle_all(database, "player")
+    packing, packed = duty(database, NOW + 60 * DAY)
+    packing.one_pass(CATALOGUE)
+    assert packed
+    pages = "SELECT relpages > 0 FROM pg_class WHERE oid = 'settled_completion'::regclass"
+    assert rows(database_url, pages) == [(True,)]
 
 
 def test_a_pass_that_was_stopped_goes_on_where_it_was(database: Database) -> None:

@@ -167,13 +167,13 @@ def test_a_month_of_few_completions_is_left_as_it_is(database: Database, databas
     assert rows(database_url, "SELECT goal_id FROM completion") == [("daily",)]
 
 
-@pytest.mark.parametrize("held", ["SELECT FROM tally FOR UPDATE", "SELECT FROM completion FOR UPDATE"])
+@pytest.mark.parametrize("held", ["tally", "completion"])
 def test_a_player_whose_rows_are_locked_is_left_alone(database: Database, database_url: str, held: str) -> None:
     report(database, CATALOGUE, "1")
     claim(database, CATALOGUE, "win")
     with connected(database_url) as other:
         other.execute("BEGIN")
-        other.execute(held.encode())
+        other.execute(f"SELECT FROM {held} WHERE user_id = 'player' FOR UPDATE".encode())
         with pytest.raises(PlayerBusy):
             pack(database)
         other.execute("ROLLBACK")
@@ -185,7 +185,7 @@ def test_a_player_of_whom_nothing_can_be_packed_is_not_locked(database: Database
     claim(database, CATALOGUE, "daily")
     with connected(database_url) as other:
         other.execute("BEGIN")
-        other.execute("SELECT FROM tally FOR UPDATE")
+        other.execute("SELECT FROM tally WHERE user_id = 'player' FOR UPDATE")
         assert pack(database, days=0) == 0, "the day is not over"
         other.execute("ROLLBACK")
 

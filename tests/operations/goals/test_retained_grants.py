@@ -20,6 +20,7 @@ from tests.support.completion_retention import (
     LATER,
     claim_daily,
     completed,
+    lock_old,
     play,
     retention,
     settle,
@@ -92,10 +93,10 @@ def test_a_refund_waits_for_a_step_and_is_refused(database: Database, database_u
 
         def step(connection: Any) -> None:
             before = {"daily": claim.key.period_start + 1}
-            keys = completion_retention.lock_old(connection, "", "player", before, LATER, 10)
-            assert claim.key in keys
+            old = lock_old(connection, before)
+            assert claim.key in {each.key for each in old}
             operator.start()
-            assert completion_retention.carry(connection, keys, LATER) == len(keys)
+            assert completion_retention.carry(connection, old, LATER) == len(old)
 
         other.transact(step, soon())
     operator.join()
@@ -111,8 +112,9 @@ def test_a_grant_that_is_retried_before_its_completion_is_locked_keeps_it(
 
     def step(connection: Any) -> int:
         before = {"daily": claim.key.period_start + 1}
-        keys = completion_retention.lock_old(connection, "", "player", before, LATER, 10)
+        old = lock_old(connection, before)
         settle(database_url, "PENDING")
-        return completion_retention.carry(connection, [claim.key], LATER) if claim.key in keys else -1
+        of_claim = [each for each in old if each.key == claim.key]
+        return completion_retention.carry(connection, of_claim, LATER) if of_claim else -1
 
     assert database.transact(step, soon()) == 0
