@@ -18,15 +18,25 @@ SHARDS_DEFAULT, SHARDS_MAX = 4, 1_024
 
 @click.command()
 @count_option("--shards", 1, SHARDS_MAX, SHARDS_DEFAULT, "Number of shards of each table, which stays for good.")
+@click.option("--back", is_flag=True, help="Move all tables back to the coordinator instead.")
 @dry_run
 @acts
-def distribute(shards: int, dry_run: bool, acting: Acting) -> None:
+def distribute(shards: int, back: bool, dry_run: bool, acting: Acting) -> None:
     """Distribute the tables of players over the nodes of a Citus cluster: docs/citus.md.
 
     In one transaction, for which writers wait. What is distributed already is left alone.
     """
+    if back and dry_run:
+        stop("--back has no --dry-run")
     try:
         with maintenance(database_address()) as session:
+            if back:
+                names = session.do(lambda connection: distribution.gather(connection, acting))
+                for name in names:
+                    say(f"on the coordinator: {name}")
+                if not names:
+                    say("nothing to do")
+                return
             plan = session.do(distribution.distribution_plan)
             if dry_run:
                 for name in plan.to_distribute:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import psycopg
 import pytest
 
@@ -12,7 +10,8 @@ from shared.domain.events import Event
 from shared.domain.goal import Source, Stat
 from shared.operations.database_probe import probe_database
 from shared.postgres.distribution.distribute import distribute
-from shared.postgres.distribution.placement import DISTRIBUTED, placements
+from shared.postgres.distribution.placement import placements
+from shared.postgres.distribution.written_places import DISTRIBUTED
 from tests.support.citus import SHARDS, CitusServer
 from tests.support.databases import connected, flushed, opened
 from tests.support.sample_catalogue import sample_catalogue
@@ -23,7 +22,7 @@ WINS = Stat(Source.STAT, "wins")
 
 
 def test_a_database_in_use_is_distributed_and_keeps_everything(
-    citus_server: CitusServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    citus_server: CitusServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with citus_server.migrated_database() as url, opened(url, pool_size=2) as database:
         monkeypatch.setenv("DATABASE_URL", url)
@@ -59,11 +58,14 @@ def test_a_database_in_use_is_distributed_and_keeps_everything(
         main(["distribute"])
         assert capsys.readouterr().out == "nothing to do\n"
 
-        lines = tmp_path / "players.jsonl"
-        lines.write_text("")
-        with pytest.raises(SystemExit):
-            main(["player", "import", str(lines), "--name", "late", "--reason", "a test"])
-        assert "players cannot be imported where tables are distributed" in capsys.readouterr().err
+        main(["distribute", "--back", "--operator", "ada", "--reason", "shrunk"])
+        assert "on the coordinator: tally" in capsys.readouterr().out
+        with connected(url) as connection:
+            assert placements(connection) == {}
+        third = [event._replace(event_id=f"third {event.user_id}") for event in events]
+        flushed(database, catalogue, third)
+        assert rows(url, "SELECT min(sum), max(sum), count(*) FROM tally") == [(9, 9, PLAYERS)]
+        assert probe_database(database) is None
 
 
 def stored(url: str) -> list[tuple[object, ...]]:

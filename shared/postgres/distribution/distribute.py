@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from shared.domain.operator_acts import Acting, ActKind, OperatorAct
 from shared.postgres.connection import Connection
-from shared.postgres.distribution.placement import DISTRIBUTED, has_citus, misplaced, placements, tables
+from shared.postgres.distribution.placement import has_citus, misplaced, placements, tables
+from shared.postgres.distribution.written_places import DISTRIBUTED
 from shared.postgres.operators import operator_audit
 from shared.postgres.statements import statement
 
@@ -14,8 +15,16 @@ _NODES = statement("count_worker_nodes")
 _FUNCTIONS = statement("distribute_functions")
 _FIRST = statement("distribute_first_table")
 _FURTHER = statement("distribute_further_table")
+_GATHER = statement("gather_table")
 _FORGET = statement("forget_undistributed_rows")
 _END_SESSIONS = statement("end_other_sessions")
+
+
+_RESTORE_CLAIMS = b"""
+CREATE TRIGGER completion_restores_claims AFTER INSERT ON completion
+REFERENCING NEW TABLE AS stored
+FOR EACH STATEMENT EXECUTE FUNCTION restore_claims()
+"""
 
 
 class DistributionRefused(Exception):
@@ -77,4 +86,27 @@ def distribute(connection: Connection, shards: int, acting: Acting) -> list[str]
         _END_SESSIONS.rows(connection)
     for name in names:
         _FORGET.rows(connection, name)
+    return names
+
+
+def gather(connection: Connection, acting: Acting) -> list[str]:
+    """Move all distributed tables back to the coordinator, in one transaction, and return their names.
+
+    Writers wait until it ends. Other sessions are ended then, and open again.
+
+    The connection must be in autocommit mode.
+    """
+    with connection.transaction():
+        connection.run_script(b"SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
+        placed = placements(connection) if has_citus(connection) else {}
+        names = [name for name in DISTRIBUTED if name in placed]
+        for name in names:
+            _GATHER.rows(connection, name)
+        if "completion" in names:
+            connection.run_script(_RESTORE_CLAIMS)
+        if names:
+            operator_audit.note(
+                connection, OperatorAct(ActKind.DISTRIBUTE, acting, details={"tables": names, "shards": 0})
+            )
+            _END_SESSIONS.rows(connection)
     return names

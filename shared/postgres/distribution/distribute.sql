@@ -24,6 +24,11 @@ SELECT create_distributed_table($1::text::regclass, 'user_id', colocate_with => 
 -- $1 table, $2 other table
 SELECT create_distributed_table($1::text::regclass, 'user_id', colocate_with => $2::text);
 
+-- name: gather_table
+-- Move the rows of a distributed table to the coordinator.
+-- $1 table
+SELECT undistribute_table($1::text::regclass);
+
 -- name: forget_undistributed_rows
 -- Free the space of the rows that have moved to shards.
 -- $1 table
