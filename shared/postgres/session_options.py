@@ -26,6 +26,13 @@ SESSION_OPTIONS = {
     "timezone": "UTC",
 }
 
+CITUS_OPTIONS = {
+    # It plans by the parameters, which tell it the shards, and refuses most generic plans.
+    "plan_cache_mode": "auto",
+    # It would open a connection for each shard, and close most of them after each transaction.
+    "citus.multi_shard_modify_mode": "sequential",
+}
+"""Options of sessions where the database can distribute tables."""
 
 TRANSPORT_OPTIONS = {
     "keepalives_idle": "10",

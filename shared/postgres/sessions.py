@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.postgres.connection import Connection
 from shared.postgres.execution import Execution
-from shared.postgres.session_options import SESSION_OPTIONS
+from shared.postgres.session_options import CITUS_OPTIONS, SESSION_OPTIONS
 from shared.postgres.sqlstates import PREPARED_STATEMENTS_LOST
 from shared.postgres.statements import statement
 
@@ -22,7 +22,7 @@ def session_problem(connection: Connection, state: Execution | None = None) -> s
     `state` is what `read_state_first` returned, if the statement after it was executed.
     """
     (row,) = _STATE.rows(connection) if state is None else state.rows
-    read_only, encoding, time_zone, commit, *timeouts, backend_pid, keeps_name = row
+    read_only, encoding, time_zone, commit, *timeouts, plans, modifies, backend_pid, keeps_name = row
     if read_only:
         return "the database is read-only"
     if encoding != "UTF8":
@@ -34,7 +34,11 @@ def session_problem(connection: Connection, state: Execution | None = None) -> s
         "synchronous_commit": commit != "off",
         **dict(zip(_TIMEOUTS, (timeout != "0" for timeout in timeouts), strict=True)),
     }
-    lost = [f"{name}={SESSION_OPTIONS[name]}" for name, kept in is_kept.items() if not kept]
+    wanted = dict(SESSION_OPTIONS)
+    if connection.on_citus:
+        wanted |= CITUS_OPTIONS
+        is_kept |= {name: value == wanted[name] for name, value in zip(CITUS_OPTIONS, (plans, modifies), strict=True)}
+    lost = [f"{name}={wanted[name]}" for name, kept in is_kept.items() if not kept]
     if lost:
         return (
             f"sessions do not have {', '.join(lost)}: a connection pooler drops them, or the address sets others; "

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
+import pytest
 
 from devstack.account import server_account
 from devstack.ports import LOOPBACK
@@ -37,6 +38,14 @@ def version() -> tuple[int, int]:
     found = re.search(r"(\d+)\.(\d+)", shown)
     assert found is not None
     return int(found[1]), int(found[2])
+
+
+IGNORING = {"ignore_startup_parameters": "options"}
+
+installed = pytest.mark.skipif(program() is None, reason=f"PgBouncer is not on PATH, nor at {SETTING}")
+keeps_statements = pytest.mark.skipif(
+    version() < (1, 21), reason=f"no PgBouncer of 1.21 or newer, at {SETTING} or on PATH"
+)
 
 
 class PgBouncer:
