@@ -15,7 +15,9 @@ from psycopg.pq.abc import PGresult
 
 from shared.domain.achieved import Achieved
 from shared.postgres.bounded_waits import BoundedConnection
+from shared.postgres.distribution.written_places import ANYWHERE, COMMIT_IN_TWO_PHASES, NOTHING, written_by
 from shared.postgres.execution import Execution
+from shared.postgres.notices import noting_warnings
 from shared.postgres.results import checked, register_loaders, transaction_id_of
 
 _BEGIN = b"begin", b"BEGIN ISOLATION LEVEL READ COMMITTED"
@@ -56,9 +58,11 @@ class Connection(BoundedConnection):
         """The id of the latest transaction; None before its first statement."""
         self.begins_with: tuple[bytes, bytes] | None = None
         """Name and text of a statement that every transaction begins with; None for none."""
+        self._written = NOTHING
+        """Where the transaction has written on a cluster."""
         self.warned = False
         """The server has sent a warning since this was set to False. It is at every COMMIT."""
-        self.add_notice_handler(_noting_warnings(weakref.ref(self)))
+        self.add_notice_handler(noting_warnings(weakref.ref(self)))
         self._loaders: dict[bytes, abc.Transformer | None] = {}
         """Loaders of each prepared statement's columns, as of its first result. Postgres refuses to execute a statement
         whose columns have changed since it was prepared."""
@@ -143,6 +147,7 @@ class Connection(BoundedConnection):
         self._begins = True
         self.achieved.clear()
         self.transaction_id = None
+        self._written = NOTHING
 
     def commit_transaction(self) -> None:
         """Commit in the round trip of the deferred statements. `transaction_id` is set if the server is asked to.
@@ -153,6 +158,8 @@ class Connection(BoundedConnection):
         if self._begins:
             # Without the transaction's id the outcome of a lost COMMIT could not be found out.
             self.execute_deferred()
+        if self._written == ANYWHERE:
+            self.defer_prepared(*COMMIT_IN_TWO_PHASES, ())
         if self._begins:
             self.leave_transaction()
         elif self._deferred:
@@ -173,7 +180,9 @@ class Connection(BoundedConnection):
         self._deferred.clear()
 
     def _prepare(self, name: bytes, text: bytes) -> None:
-        """Prepare a statement unless it is."""
+        """Prepare a statement unless it is, because it is about to be executed."""
+        if self.on_citus:
+            self._written = self._written.with_that_of(written_by(text))
         if name not in self._loaders:
             self.pgconn.send_prepare(name, text)
             # Abandoned, it would leave open whether the server knows the statement.
@@ -222,6 +231,8 @@ class Connection(BoundedConnection):
     def cursor(self, *arguments: Any, **keywords: Any) -> Any:
         """Return a cursor of psycopg, whose statements belong to a transaction that has begun."""
         self._execute_before()
+        if self.on_citus:
+            self._written = ANYWHERE
         return super().cursor(*arguments, **keywords)
 
     def run_script(self, text: bytes, *, cancellable: bool = True) -> list[PGresult]:
@@ -237,14 +248,3 @@ class Connection(BoundedConnection):
     def _results(self, *, cancellable: bool = True) -> list[PGresult]:
         self._cancellable = cancellable
         return checked(self.receive_results())
-
-
-def _noting_warnings(connection: weakref.ref[Connection]) -> Callable[[psycopg.errors.Diagnostic], None]:
-    """Return a handler of notices. It does not keep the connection alive."""
-
-    def note(notice: psycopg.errors.Diagnostic) -> None:
-        noting = connection()
-        if noting is not None and notice.severity_nonlocalized == "WARNING":
-            noting.warned = True
-
-    return note

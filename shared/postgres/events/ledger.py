@@ -19,6 +19,8 @@ from shared.postgres.statements import bytes_array, int_array, nullable_int_arra
 _INSERT = statement("insert_events_seen")
 _INSERT_ONE = statement("insert_event_seen")
 _INSERT_NEW = statement("insert_new_events")
+_INSERT_ON_NODE = statement("insert_event_on_node")
+_IS_REFUSED = statement("event_is_refused")
 _FIRST_DAY = statement("first_ledger_day")
 _ERASED = statement("erased_players")
 _DELETE_EXPIRED = statement("delete_expired_tombstones")
@@ -56,11 +58,13 @@ class Insertion:
     It is executed in the round trip of the transaction's next statement, or by the methods if there was none.
     """
 
-    __slots__ = ("_connection", "_execution")
+    __slots__ = ("_connection", "_execution", "_refusal")
 
-    def __init__(self, connection: Connection, execution: Execution) -> None:
+    def __init__(self, connection: Connection, execution: Execution, refusal: Execution | None = None) -> None:
+        """`refusal` is of a statement after it that tells whether the event is refused all the same."""
         self._connection = connection
         self._execution = execution
+        self._refusal = refusal
 
     def unseen(self) -> set[bytes]:
         """Return the hashes of the events that were not seen before and are recorded now."""
@@ -70,6 +74,8 @@ class Insertion:
     def count(self) -> int:
         """Return the number of events that were not seen before and are recorded now."""
         self._connection.execute_deferred()
+        if self._refusal is not None and self._refusal.rows[0][0]:
+            return 0
         return self._execution.affected or 0
 
 
@@ -89,8 +95,14 @@ def insert_unseen(
     inside `raising_seen_before`.
     """
     keys = sorted(keys)
-    if len(keys) == 1 and content is None and not connection.on_citus:
-        return Insertion(connection, _INSERT_ONE.defer(connection, *keys[0]))
+    if len(keys) == 1 and content is None:
+        [key] = keys
+        if not connection.on_citus:
+            return Insertion(connection, _INSERT_ONE.defer(connection, *key))
+        if expect_unseen:
+            # Without a copy, what is written on one node alone is not committed in two phases.
+            insertion = _INSERT_ON_NODE.defer(connection, *key)
+            return Insertion(connection, insertion, _IS_REFUSED.defer(connection, key.day, key.user_id))
     kept = [content[key] for key in keys] if content is not None else []
     # On one server a duplicate would leave an error in its log.
     insert = _INSERT_NEW if expect_unseen and connection.on_citus else _INSERT

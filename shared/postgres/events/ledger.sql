@@ -66,6 +66,23 @@ FROM (
 WHERE date 'epoch' + event_day >= (SELECT first_day FROM event_ledger)
     AND NOT EXISTS (SELECT FROM player_tombstone WHERE player_tombstone.user_id = arrived.user_id);
 
+-- name: insert_event_on_node
+-- Record one event, whose content is not kept, on the node of its player, without the copy of insert_new_events. A statement cannot
+-- compare it with the tables of the coordinator there: event_is_refused does, and must follow in the transaction.
+-- $1 event_day, $2 user_id, $3 event_hash
+INSERT INTO event_seen (event_day, user_id, event_hash, transaction_id)
+VALUES (date 'epoch' + $1::integer, $2, $3::bytea, pg_current_xact_id()::text::bigint)
+ON CONFLICT (event_day, user_id, event_hash) DO NOTHING
+RETURNING event_hash;
+
+-- name: event_is_refused
+-- Return whether an event that was just recorded must not count: the ledger no longer holds its day, or the player was erased. What
+-- drops a day waits for the transaction from now on, and what it has changed before is seen.
+-- $1 event_day, $2 user_id
+SELECT
+    date 'epoch' + $1::integer < (SELECT first_day FROM event_ledger)
+    OR EXISTS (SELECT FROM player_tombstone WHERE user_id = $2);
+
 -- name: first_ledger_day
 -- Return the first day that the ledger holds, in days since 1970.
 SELECT first_day - date 'epoch' FROM event_ledger;
