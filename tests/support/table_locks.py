@@ -5,8 +5,10 @@ from __future__ import annotations
 from tests.support.services import rows
 
 LOCKED = """
-SELECT DISTINCT relation::regclass::text FROM pg_locks
-WHERE locktype = 'relation' AND pid <> pg_backend_pid() AND relation > 16384
+SELECT DISTINCT relation::regclass::text
+FROM pg_locks
+JOIN pg_class AS class ON class.oid = relation
+WHERE locktype = 'relation' AND pid <> pg_backend_pid() AND class.relnamespace = 'public'::regnamespace
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
