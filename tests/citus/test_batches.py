@@ -6,9 +6,10 @@ import time
 
 from shared.domain.events import Event, Verdict
 from shared.domain.goal import Source, Stat
+from shared.domain.instant import DAY
 from shared.operations.events.flush import Flush
 from shared.postgres.database import Database
-from tests.support.databases import opened
+from tests.support.databases import connected, opened
 from tests.support.sample_catalogue import sample_catalogue
 from tests.support.services import NOW, rows
 
@@ -46,3 +47,18 @@ def test_an_event_that_the_database_refuses_does_not_affect_others(citus_url: st
         verdicts = flush(database, [event(1), poison, event(2)])
         assert verdicts == [Verdict.APPLIED, Verdict.INVALID, Verdict.APPLIED]
         assert rows(citus_url, "SELECT sum(sum) FROM tally") == [(2,)]
+
+
+def test_a_lone_event_that_the_ledger_refuses_is_not_recorded(citus_url: str) -> None:
+    with opened(citus_url, pool_size=1) as database, connected(citus_url) as operator:
+        assert flush(database, [event(1)]) == [Verdict.APPLIED]
+        assert flush(database, [event(1)]) == [Verdict.DUPLICATE]
+        operator.execute(
+            "INSERT INTO player_tombstone (user_id, erase_time, until_time)"
+            " VALUES ('player 2', now(), now() + interval '1 day')"
+        )
+        assert flush(database, [event(2)]) == [Verdict.INVALID]
+        operator.execute("UPDATE event_ledger SET first_day = date 'epoch' + $1::integer", (NOW // DAY + 1,))
+        assert flush(database, [event(3)]) == [Verdict.TOO_OLD]
+    assert rows(citus_url, "SELECT count(*) FROM event_seen") == [(1,)]
+    assert rows(citus_url, "SELECT user_id FROM tally") == [("player 1",)]
