@@ -59,7 +59,7 @@ class Connection(BoundedConnection):
         self.begins_with: tuple[bytes, bytes] | None = None
         """Name and text of a statement that every transaction begins with; None for none."""
         self._written = NOTHING
-        """Where the transaction has written on a cluster."""
+        """The places that the transaction has written on a cluster."""
         self.warned = False
         """The server has sent a warning since this was set to False. It is at every COMMIT."""
         self.add_notice_handler(noting_warnings(weakref.ref(self)))

@@ -93,7 +93,7 @@ def test_completions_are_carried_forward_and_their_claims_go(claimed: str) -> No
     ]
 
 
-def test_what_is_claimed_is_packed_on_every_node(claimed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_claimed_completions_are_packed_on_every_node(claimed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pack_completions, "FEWEST", 1)
     monkeypatch.setattr(pack_completions, "FEWEST_IN_ROW", 1)
     packed: list[int] = []

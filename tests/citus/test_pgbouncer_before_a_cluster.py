@@ -93,7 +93,7 @@ def test_options_that_a_cluster_needs_are_demanded_from_the_role(service_url: st
         assert probe_database(database) is None
         with connected(citus_url) as owner:
             owner.execute(f'ALTER ROLE challenge_service IN DATABASE "{database_name}" SET {option}'.encode())
-        # What a service sets when it connects holds for the session that PgBouncer had then.
+        # Options that a service sets when it connects hold for the session that PgBouncer had then.
         terminate_sessions(service_url)
         problem = probe_database(database)
     assert problem is not None

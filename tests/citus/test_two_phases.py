@@ -1,4 +1,4 @@
-"""What is written on a node and on the coordinator is committed in both places or in none."""
+"""Rows that are written on a node and on the coordinator are committed in both places or in none."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.domain.events import Event
+from shared.domain.events import Event, Verdict
+from shared.operations.events.flush import Flush
 from shared.operations.rewards.claim import claim_reward
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from tests.support.completion_retention import CATALOGUE, NOW, play
-from tests.support.databases import flushed, opened, soon
+from tests.support.databases import opened, soon
 from tests.support.strategies import KILLS
 
 PLAYER = "player"
 
 
 def report(database: Database, event_id: str) -> None:
-    flushed(database, CATALOGUE, [Event(event_id, PLAYER, NOW, KILLS, delta=1)])
+    [outcome] = Flush(database, CATALOGUE, soon()).run([Event(event_id, PLAYER, NOW, KILLS, delta=1)])
+    assert outcome is not None
+    assert outcome.verdict is Verdict.APPLIED
 
 
 def claim(database: Database, _: str) -> None:
@@ -26,7 +29,7 @@ def claim(database: Database, _: str) -> None:
 
 
 @pytest.mark.parametrize(("act", "phases"), [(report, 1), (claim, 2)])
-def test_only_what_is_written_in_both_places_is_committed_in_two_phases(
+def test_only_writes_in_both_places_are_committed_in_two_phases(
     citus_url: str, act: Callable[[Database, str], None], phases: int
 ) -> None:
     with opened(citus_url, pool_size=1) as database:
@@ -40,5 +43,6 @@ def test_only_what_is_written_in_both_places_is_committed_in_two_phases(
 
         database.autocommit(listen, soon())
         act(database, "another")
-        ends = [line.removeprefix("issuing ").split(" ")[0] for line in sent if "COMMIT" in line or "PREPARE" in line]
+        commands = [line.removeprefix("issuing ").split(" ")[0] for line in sent]
+    ends = [command for command in commands if command in ("COMMIT", "PREPARE")]
     assert ends == (["COMMIT"] if phases == 1 else ["PREPARE", "COMMIT"])

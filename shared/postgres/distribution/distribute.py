@@ -20,13 +20,6 @@ _FORGET = statement("forget_undistributed_rows")
 _END_SESSIONS = statement("end_other_sessions")
 
 
-_RESTORE_CLAIMS = b"""
-CREATE TRIGGER completion_restores_claims AFTER INSERT ON completion
-REFERENCING NEW TABLE AS stored
-FOR EACH STATEMENT EXECUTE FUNCTION restore_claims()
-"""
-
-
 class DistributionRefused(Exception):
     """The tables cannot be distributed; the message says why."""
 
@@ -103,7 +96,10 @@ def gather(connection: Connection, acting: Acting) -> list[str]:
         for name in names:
             _GATHER.rows(connection, name)
         if "completion" in names:
-            connection.run_script(_RESTORE_CLAIMS)
+            connection.run_script(
+                b"CREATE TRIGGER completion_restores_claims AFTER INSERT ON completion REFERENCING NEW TABLE AS stored"
+                b" FOR EACH STATEMENT EXECUTE FUNCTION restore_claims()"
+            )
         if names:
             operator_audit.note(
                 connection, OperatorAct(ActKind.DISTRIBUTE, acting, details={"tables": names, "shards": 0})

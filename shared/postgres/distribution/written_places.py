@@ -50,13 +50,13 @@ _CALLED = re.compile(rb"\b(?:" + "|".join(WRITING_FUNCTIONS).encode() + rb")\(")
 
 
 class Written(NamedTuple):
-    """Where something writes."""
+    """The places that something writes."""
 
     on_coordinator: bool = False
     on_nodes: bool = False
 
     def with_that_of(self, other: Written) -> Written:
-        """Return where either writes."""
+        """Return the places that either writes."""
         return Written(self.on_coordinator or other.on_coordinator, self.on_nodes or other.on_nodes)
 
 
@@ -73,7 +73,7 @@ COMMIT_IN_TWO_PHASES = (
 
 @cache
 def written_by(text: bytes) -> Written:
-    """Return where a statement writes."""
+    """Return the places that a statement writes."""
     text = _COMMENT.sub(b"", text)
     if _CALLED.search(text):
         return ANYWHERE

@@ -1,4 +1,4 @@
--- depends: 0053-traces-of-players
+-- depends: 0056-processes-of-leaderboards
 --
 -- Lets players be imported, and be erased, where tables are distributed. Functions are replaced, and return what they did.
 
