@@ -77,6 +77,7 @@ def rebuild(database: Database, catalogue: Catalogue, user_id: str, deadline: fl
 
 
 def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str, acting: Acting) -> list[Drift] | None:
+    settled_completions.hold_on_nodes(connection, [user_id])
     found = rebuild_within(connection, catalogue, user_id)
     if found:
         details = {"standings": [_changed(drift) for drift in found]}
@@ -87,9 +88,9 @@ def _rebuild(connection: Connection, catalogue: Catalogue, user_id: str, acting:
 def rebuild_within(connection: Connection, catalogue: Catalogue, user_id: str) -> list[Drift] | None:
     """Rebuild a player's standings in a transaction, after all else that it locks, and return the drifts.
 
-    Return None if a concurrent completion added a standing that was not locked. The caller then tries again.
+    Return None if a concurrent completion added a standing that was not locked. The caller then tries again. It has
+    completions of the player held on the nodes of a cluster, as unpacking does.
     """
-    settled_completions.hold_on_nodes(connection, [user_id])
     schedules = catalogue.points_schedules
     history = histories.read(connection, [user_id])[user_id]
     keys = {key for key in history.standings if not history.is_closed(key)}
