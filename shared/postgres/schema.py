@@ -20,7 +20,7 @@ from yoyo.migrations import MigrationList, default_migration_table
 
 from shared.domain.operator_acts import Acting, ActKind, OperatorAct
 from shared.postgres.connection import Connection
-from shared.postgres.distribution.placement import placements
+from shared.postgres.distribution.earlier_migrations import problem_of_going_back
 from shared.postgres.migrations import MIGRATIONS
 from shared.postgres.operators import operator_audit
 from shared.postgres.session_options import wanted_server
@@ -36,9 +36,6 @@ ADVISORY_LOCK = 0x6368616C
 
 LOCK_POLL_S = 0.1
 """Interval in seconds at which a process asks for the lock while another one has it."""
-
-FIRST_ON_CLUSTERS = "0037"
-"""Earlier migrations landed before there were distributed databases. Their ways back are not made for these."""
 
 LOCK_ATTEMPTS_MAX = 30
 LOCK_REST_S = 1.0
@@ -96,8 +93,7 @@ def migrate(address: str, acting: Acting | None = None) -> list[str]:
 def roll_back(address: str, count: int, acting: Acting | None = None) -> list[str]:
     """Roll back the newest `count` migrations, and return their names. Their tables are dropped with all data.
 
-    Raise `MigrationRefused` if it is not possible, as of migrations before `FIRST_ON_CLUSTERS` where tables are
-    distributed.
+    Raise `MigrationRefused` if it is not possible.
     """
 
     def applied(backend: DatabaseBackend) -> MigrationList:
@@ -106,7 +102,7 @@ def roll_back(address: str, count: int, acting: Acting | None = None) -> list[st
     def undo(_: str, backend: DatabaseBackend, migrations: MigrationList) -> None:
         backend.rollback_migrations(migrations)
 
-    return _change(address, applied, undo, ActKind.MIGRATE_BACK, acting, _refuse_on_clusters)
+    return _change(address, applied, undo, ActKind.MIGRATE_BACK, acting, problem_of_going_back)
 
 
 def _apply(address: str, backend: DatabaseBackend, migrations: MigrationList) -> None:
@@ -121,7 +117,7 @@ def _change(
     change: Callable[[str, DatabaseBackend, MigrationList], None],
     kind: ActKind,
     acting: Acting | None,
-    check: Callable[[Connection, Sequence[str]], None] = lambda *_: None,
+    problem_of: Callable[[Connection, Sequence[str]], str | None] = lambda *_: None,
 ) -> list[str]:
     """Apply or roll back the migrations that `choose` returns, and return their names.
 
@@ -136,7 +132,8 @@ def _change(
                 chosen = choose(backend)
                 if names is None:
                     names = [migration.id for migration in chosen]
-                    check(connection, names)
+                    if (problem := problem_of(connection, names)) is not None:
+                        raise MigrationRefused(problem)
                 # Those that an earlier attempt has done are no longer among them.
                 left = chosen.filter(lambda migration, names=names: migration.id in names)
                 with _noted(connection, kind, acting if left else None, [migration.id for migration in left]):
@@ -147,16 +144,6 @@ def _change(
                 raise
             time.sleep(LOCK_REST_S)
     raise AssertionError
-
-
-def _refuse_on_clusters(connection: Connection, names: Sequence[str]) -> None:
-    """Raise `MigrationRefused` if taking back one of these migrations would fail because tables are distributed."""
-    earlier = [name for name in names if name < FIRST_ON_CLUSTERS]
-    if earlier and connection.on_citus and placements(connection):
-        raise MigrationRefused(
-            f"migrations before {FIRST_ON_CLUSTERS} are not taken back where tables are distributed ({max(earlier)} is "
-            "one): move the tables back to the coordinator first, by `admin distribute --back` (docs/citus.md)"
-        )
 
 
 class MigrationRefused(Exception):

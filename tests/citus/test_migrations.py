@@ -7,8 +7,9 @@ import pytest
 from shared.operations.database_probe import probe_database
 from shared.postgres import schema
 from shared.postgres.distribution.distribute import distribute, gather
+from shared.postgres.distribution.earlier_migrations import FIRST_ON_CLUSTERS
 from shared.postgres.migrations import migration_files
-from shared.postgres.schema import FIRST_ON_CLUSTERS, MigrationRefused
+from shared.postgres.schema import MigrationRefused
 from tests.support.citus import SHARDS
 from tests.support.databases import connected, opened
 from tests.support.services import ACTING

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
+from shared.postgres.distribution.earlier_migrations import FIRST_ON_CLUSTERS
 from shared.postgres.distribution.placement import LOCAL, tables
 from shared.postgres.distribution.written_places import ANYWHERE, DISTRIBUTED, WRITING_FUNCTIONS, Written, written_by
 from shared.postgres.migrations import MIGRATIONS, migration_files
-from shared.postgres.schema import FIRST_ON_CLUSTERS
 from shared.postgres.statements import Statement, statements
 from tests.support.databases import connected
 
