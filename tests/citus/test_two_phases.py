@@ -13,13 +13,16 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from tests.support.completion_retention import CATALOGUE, NOW, play
 from tests.support.databases import opened, soon
+from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import KILLS
 
 PLAYER = "player"
 
 
 def report(database: Database, event_id: str) -> None:
-    [outcome] = Flush(database, CATALOGUE, soon()).run([Event(event_id, PLAYER, NOW, KILLS, delta=1)])
+    # Events of goals without a schedule, which are added to one tally.
+    catalogue = catalogue_of(goal("ever", target=1))
+    [outcome] = Flush(database, catalogue, soon()).run([Event(event_id, PLAYER, NOW, KILLS, delta=1)])
     assert outcome is not None
     assert outcome.verdict is Verdict.APPLIED
 

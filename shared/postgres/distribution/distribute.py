@@ -13,6 +13,7 @@ from shared.postgres.statements import statement
 
 _NODES = statement("count_worker_nodes")
 _FUNCTIONS = statement("distribute_functions")
+_LOCK = statement("lock_undistributed_tables")
 _FIRST = statement("distribute_first_table")
 _FURTHER = statement("distribute_further_table")
 _GATHER = statement("gather_table")
@@ -66,6 +67,8 @@ def distribute(connection: Connection, shards: int, acting: Acting) -> list[str]
         _FUNCTIONS.rows(connection)
         if not names:
             return []
+        if len(names) == len(DISTRIBUTED):
+            _LOCK.rows(connection)
         if "completion" in names:
             # Citus distributes no table with triggers. `shared.postgres.goals.completions` does what this one does.
             connection.run_script(b"DROP TRIGGER IF EXISTS completion_restores_claims ON completion")

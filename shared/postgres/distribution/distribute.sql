@@ -14,6 +14,14 @@ WHERE function.pronamespace = current_schema()::regnamespace
         WHERE member.classid = 'pg_proc'::regclass AND member.objid = function.oid AND member.deptype = 'e'
     );
 
+-- name: lock_undistributed_tables
+-- Lock all tables in the order in which calls lock rows of theirs, behind calls that have begun: a call that waits for one table would
+-- otherwise keep another, which is distributed later.
+LOCK TABLE
+    event_seen, player, selection, distinct_value, tally, assignment, completion, carried_completion, player_attribute,
+    settled_completion, started_challenge, standing
+IN EXCLUSIVE MODE;
+
 -- name: distribute_first_table
 -- Distribute a table by player over a number of shards. Its rows move to them.
 -- $1 table, $2 shards
