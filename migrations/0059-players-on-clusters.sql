@@ -1,4 +1,4 @@
--- depends: 0056-processes-of-leaderboards
+-- depends: 0058-failures-of-grants
 --
 -- Lets players be imported, and be erased, where tables are distributed. Functions are replaced, and return what they did.
 
