@@ -89,10 +89,16 @@ def unpack_named(connection: Connection, keys: Collection[CompletionKey]) -> int
 
 
 def unpack_named_later(connection: Connection, keys: Collection[CompletionKey]) -> None:
-    """Do what `unpack_named` does in the round trip of the transaction's next statement, which is executed after it."""
+    """Do what `unpack_named` does in the round trip of the transaction's next statement, which is executed after it.
+
+    On a cluster the players are held first, in a round trip of its own. Raise `NodeAway` as `hold_on_nodes` does.
+    """
     user_ids, goal_ids, starts, occurrences = zip(*sorted(keys), strict=True)
     players = text_array(user_ids)
-    _LOCK.defer(connection, players)
+    if connection.on_citus:
+        hold_on_nodes(connection, set(user_ids))
+    else:
+        _LOCK.defer(connection, players)
     _UNPACK_NAMED.defer(connection, players, text_array(goal_ids), int_array(starts), int_array(occurrences))
 
 
