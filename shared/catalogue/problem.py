@@ -44,6 +44,10 @@ class CatalogueInvalid(Exception):
         return CatalogueInvalid, (self._found,)
 
 
+class CatalogueUnread(CatalogueInvalid):
+    """The catalogue could not be loaded for a reason outside of it, as for lack of memory: try again later."""
+
+
 class ProblemList:
     """The problems found so far: up to `PROBLEMS_COUNTED_MAX` are counted, and the first `PROBLEMS_MAX` are kept."""
 

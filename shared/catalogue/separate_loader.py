@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.catalogue.problem import CatalogueInvalid, Problem
+from shared.catalogue.problem import CatalogueInvalid, CatalogueUnread, Problem
 
 if TYPE_CHECKING:
     from shared.catalogue.transfer import Loaded
@@ -37,17 +37,17 @@ def prepare() -> None:
 
 
 def load(path: Path) -> Loaded:
-    """Return the catalogue at `path`. Raise `CatalogueInvalid`, also if the process did not do its work."""
+    """Return the catalogue at `path`. Raise `CatalogueInvalid`, and `CatalogueUnread` if the process fails."""
     # Its imports would delay `prepare`.
     from shared.catalogue.transfer import from_bytes
 
     try:
         content = _result(_next(), path)
     except _LoadingFailed as failed:
-        raise CatalogueInvalid([Problem("", f"cannot be loaded: {failed}", str(path))]) from None
+        raise CatalogueUnread([Problem("", f"cannot be loaded: {failed}", str(path))]) from None
     except OSError as error:
         problem = f"cannot be loaded, because no process can be started: {error.strerror}"
-        raise CatalogueInvalid([Problem("", problem, str(path))]) from None
+        raise CatalogueUnread([Problem("", problem, str(path))]) from None
     found = from_bytes(content)
     if isinstance(found, CatalogueInvalid):
         raise found

@@ -13,7 +13,7 @@ from hypothesis import given
 
 from shared.catalogue import separate_loader
 from shared.catalogue.loader import load_with_warnings
-from shared.catalogue.problem import PROBLEMS_COUNTED_MAX, CatalogueInvalid, Problem
+from shared.catalogue.problem import PROBLEMS_COUNTED_MAX, CatalogueInvalid, CatalogueUnread, Problem
 from shared.catalogue.transfer import Loaded, from_bytes, to_bytes
 from shared.domain.catalogue import Catalogue
 from shared.domain.schedules import LIFETIME
@@ -99,7 +99,7 @@ def test_a_process_that_fails_is_a_problem_of_the_catalogue(
 ) -> None:
     monkeypatch.setattr(separate_loader, "COMMAND", (sys.executable, "-c", program))
     monkeypatch.setattr(separate_loader, "LOAD_TIMEOUT_S", 0.5 if "pause" in program else 60.0)
-    with pytest.raises(CatalogueInvalid) as failed:
+    with pytest.raises(CatalogueUnread) as failed:
         separate_loader.load(CATALOGUES / "demo.yaml")
     assert failed.value.problems == (Problem("", f"cannot be loaded: {message}", str(CATALOGUES / "demo.yaml")),)
 
@@ -107,7 +107,7 @@ def test_a_process_that_fails_is_a_problem_of_the_catalogue(
 def test_a_process_that_cannot_be_started_is_a_problem_of_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(separate_loader, "COMMAND", ("/does/not/exist",))
     separate_loader.prepare()
-    with pytest.raises(CatalogueInvalid, match="no process can be started: No such file or directory"):
+    with pytest.raises(CatalogueUnread, match="no process can be started: No such file or directory"):
         separate_loader.load(CATALOGUES / "demo.yaml")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from shared.catalogue.on_disk import CatalogueOnDisk
-from shared.catalogue.problem import CatalogueInvalid
+from shared.catalogue.problem import CatalogueInvalid, CatalogueUnread
 from shared.catalogue.transfer import Loaded
 from shared.domain.catalogue import Catalogue
 from shared.operations.catalogue.catalogue_record import record_catalogue, record_warnings
@@ -28,13 +28,21 @@ RECORD_DEADLINE_S = 5.0
 """Time limit of recording. The largest catalogue, of 10,000 goals, takes half a second, and other processes wait."""
 POLL_TIMEOUT_S = PROBE_DEADLINE_S + RECORD_DEADLINE_S
 """Time limit of one poll without loading, which takes 0.3 ms per goal."""
+RETRY_PAUSE_S = 30.0
+"""Pause in seconds before a loading is repeated that failed for a reason outside of the catalogue. Where memory is
+short, each loading takes some of it."""
 
 
 class CatalogueWatch(Generic[T]):
     """The watch of a catalogue on disk. `poll` is the pass of a duty; all other methods are thread-safe."""
 
     def __init__(
-        self, path: Path, load: Callable[[Path], Loaded], prepare: Callable[[Catalogue], T], clock: Clock
+        self,
+        path: Path,
+        load: Callable[[Path], Loaded],
+        prepare: Callable[[Catalogue], T],
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Load the first catalogue. The first poll puts it into use. Raise `CatalogueInvalid`.
 
@@ -43,9 +51,12 @@ class CatalogueWatch(Generic[T]):
         self.live = LiveCatalogue(prepare)
         self._on_disk = CatalogueOnDisk(path, load)
         self._clock = clock
+        self._monotonic = monotonic
         self._waiting: Catalogue | None = self._on_disk.load()
         self._reason = "the catalogue waits to be compared with those that ran before"
         self._reload_requested = threading.Event()
+        self._retry_at: float | None = None
+        """When the loading is repeated, on the monotonic clock in seconds; None if it need not be."""
         self._polled = threading.Event()
         self.refused = False
         """True if the catalogue on disk is refused. The one in use then stays in use."""
@@ -62,7 +73,8 @@ class CatalogueWatch(Generic[T]):
         """
         try:
             changed = self._on_disk.has_changed()
-            if self._reload_requested.is_set() or changed:
+            is_due = self._retry_at is not None and self._monotonic() >= self._retry_at
+            if self._reload_requested.is_set() or changed or is_due:
                 self._reload_requested.clear()
                 self._load()
             if self._waiting is not None:
@@ -80,10 +92,12 @@ class CatalogueWatch(Generic[T]):
 
     def _load(self) -> None:
         """Load the catalogue on disk. If it is valid and of another version, the next step records and uses it."""
-        self._waiting = None
+        self._waiting = self._retry_at = None
         try:
             catalogue = self._on_disk.load()
         except CatalogueInvalid as invalid:
+            if isinstance(invalid, CatalogueUnread):
+                self._retry_at = self._monotonic() + RETRY_PAUSE_S
             self._refuse(invalid)
             return
         self.refused = False

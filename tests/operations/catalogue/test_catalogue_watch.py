@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from shared.catalogue.loader import load, load_with_warnings
-from shared.catalogue.problem import CatalogueInvalid
+from shared.catalogue.problem import CatalogueInvalid, CatalogueUnread, Problem
+from shared.catalogue.transfer import Loaded
 from shared.domain.catalogue import Catalogue
 from shared.domain.errors import CatalogueUnavailable
-from shared.operations.catalogue.catalogue_watch import CatalogueWatch
+from shared.operations.catalogue.catalogue_watch import RETRY_PAUSE_S, CatalogueWatch
 from shared.postgres.database import Database
 from shared.postgres.schema import migrate, roll_back
 from tests.catalogue.documents import Mapping, document, goal, write_json
@@ -255,4 +256,26 @@ def test_a_catalogue_replaced_by_a_pipe_is_refused_and_polling_goes_on(
     file.unlink()
     change(file, SECOND)
     check_twice(watch, database)
+    assert (watch.refused, watch.live.current.version) == (False, load(file).version)
+
+
+def test_a_loading_that_fails_for_a_reason_outside_of_the_catalogue_is_repeated_after_a_pause(
+    file: Path, database: Database
+) -> None:
+    now, problems = [0.0], [Problem("", "no memory", str(file))]
+
+    def load_or_fail(path: Path) -> Loaded:
+        if now[0] and problems:
+            raise CatalogueUnread([problems.pop()])
+        return load_with_warnings(path)
+
+    watch = CatalogueWatch(file, load_or_fail, lambda definitions: definitions, ManualClock(), lambda: now[0])
+    watch.poll(database)
+    first = watch.live.current.version
+    change(file, SECOND)
+    for now[0] in (1.0, 2.0, 3.0, 1.0 + RETRY_PAUSE_S):
+        watch.poll(database)
+        assert (watch.refused, watch.live.current.version) == (now[0] > 1.0, first)
+    now[0] = 2.0 + RETRY_PAUSE_S
+    watch.poll(database)
     assert (watch.refused, watch.live.current.version) == (False, load(file).version)
