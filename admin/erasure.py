@@ -46,7 +46,7 @@ PAGE_PLAYERS = 10_000
 @click.option(
     "--ids",
     "id_file",
-    type=click.File("r", encoding="utf-8", errors="surrogateescape"),
+    type=click.File("r", encoding="utf-8-sig", errors="surrogateescape"),
     metavar="FILE",
     help=f"Erase the players of this file, too: one id a line, at most {IDS_MAX:,}; - for standard input.",
 )

@@ -55,6 +55,14 @@ def test_all_players_of_a_file_and_of_the_command_are_erased_once(site: Site, tm
     assert "4 players were erased, 0 had been before, 0 were not" in output.err
 
 
+def test_a_byte_order_mark_belongs_to_no_id(site: Site, tmp_path: Path) -> None:
+    before = left(site)
+    file = tmp_path / "players.txt"
+    file.write_text("player 1\nplayer 2\n", "utf-8-sig")
+    assert erase(site, "--ids", str(file)) == 0
+    assert before - left(site) == {"player 1", "player 2"}
+
+
 def test_those_who_are_refused_are_named_and_keep_no_others(site: Site, tmp_path: Path, capsys: Captured) -> None:
     assert admin("points", "adjust", "player 1", "+5", *WHY) == 0
     rows(
