@@ -3,6 +3,10 @@
 -- Counts the attempts of which it is known that the provider failed: pauses follow these, and not the leases of dispatchers that
 -- were killed. A column with a constant default changes no row. Grants that failed under the release before have 0, so their
 -- earlier attempts count as lost ones, with almost the same pauses.
+--
+-- Calls lock the view before its tables, and so does this: in the other order they would end each other's waits for ever.
+LOCK TABLE reward_claim IN ACCESS EXCLUSIVE MODE;
+
 ALTER TABLE reward_outbox ADD COLUMN failures integer NOT NULL DEFAULT 0;
 
 COMMENT ON COLUMN reward_outbox.failures IS
