@@ -107,6 +107,7 @@ def _erase_each(user_ids: Sequence[str], list_file: Path, key: bytes, acting: Ac
             started = time.monotonic()
             if player_hash(user_id, key) in before and not _is_left(database, user_id):
                 passed_over += 1
+                rest_after(started, 1.0)
                 continue
             try:
                 complete = _erase_listed(database, user_id, list_file, key, acting)

@@ -1,8 +1,8 @@
 """Loading of a catalogue in a process of its own, which ends afterwards.
 
-What reads and checks catalogues is a sixth of a service's memory and a third of its start, and is needed for a moment
-at the start and after a change. In a process of its own it takes no memory that stays, another core does it while the
-service imports the rest, and a changed catalogue, however large, does not hold up calls.
+What reads and checks catalogues is a sixth of a service's memory, and is needed for a moment at the start and after a
+change. In a process of its own it takes no memory that stays, another core does it while the service imports the rest,
+and calls do not wait while a changed catalogue is read. The service still unpickles it and encodes its goals.
 """
 
 from __future__ import annotations

@@ -73,10 +73,10 @@ def test_those_who_are_refused_are_named_and_keep_no_others(site: Site, tmp_path
         " now(), now()) RETURNING 1",
     )
     before = left(site)
-    assert erase(site, "--ids", written(tmp_path, "player 3", "nobody here", "player 4", "player 5")) == 1
+    assert erase(site, "--ids", written(tmp_path, "player 3", "unknown player", "player 4", "player 5")) == 1
     assert before - left(site) == {"player 3", "player 5"}
     error = capsys.readouterr().err
-    assert "nobody here: not erased: nothing is stored of the player" in error
+    assert "unknown player: not erased: nothing is stored of the player" in error
     assert "player 4: not erased: 1 grants may still be delivered" in error
     assert "2 players were erased, 0 had been before, 2 were not" in error
 
