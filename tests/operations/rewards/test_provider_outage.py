@@ -21,6 +21,7 @@ from tests.support.rewards import (
     store_claim,
 )
 from tests.support.services import NOW, ManualClock
+from tests.support.waiting import wait_until
 
 PENDING = {ClaimState.PENDING}
 
@@ -57,12 +58,14 @@ def test_grants_leased_when_the_breaker_opens_are_released_without_an_attempt(
 
     def fail_until_it_is_known(_: Delivery) -> Reply:
         if next(numbers) >= FAILURES_MAX:
-            assert let_go.wait(20)
+            assert let_go.wait(60)
         return TryAgain("away")
 
     provider.behaviour = fail_until_it_is_known
     with dispatching(database, destination(provider, concurrency=4), ManualClock()) as dispatcher:
-        pass_until([dispatcher], lambda: provider.under_way == 4 and len(provider.asked) == FAILURES_MAX + 4)
+        dispatcher.one_pass()
+        # No other pass until then: it could open the breaker before the last thread has begun its delivery.
+        wait_until(lambda: provider.under_way == 4 and len(provider.asked) == FAILURES_MAX + 4)
         dispatcher.one_pass()
         let_go.set()
         pass_until([dispatcher], lambda: states(database_url) == PENDING)
