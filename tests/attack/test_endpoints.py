@@ -25,7 +25,7 @@ def trickling(own_valkey: EmbeddedValkey) -> Iterator[tuple[TricklingProxy, str]
 def test_a_response_has_no_end_while_the_webhook_misbehaves(trickle: bool) -> None:
     with (
         closing(BadWebhook(trickle=trickle)) as webhook,
-        socket.create_connection((LOOPBACK, webhook.port), timeout=10) as caller,
+        socket.create_connection((LOOPBACK, webhook.port), timeout=60) as caller,
     ):
         caller.sendall(b"POST /grants HTTP/1.1\r\n\r\n")
         caller.recv(1)
@@ -36,7 +36,7 @@ def test_a_response_has_no_end_while_the_webhook_misbehaves(trickle: bool) -> No
 
 def test_replies_trickle_a_byte_at_a_time(trickling: tuple[TricklingProxy, str]) -> None:
     proxy, url = trickling
-    with redis.Redis.from_url(url, socket_timeout=10) as client:
+    with redis.Redis.from_url(url, socket_timeout=60) as client:
         client.set("key", "x" * 5)
         proxy.trickle = True
         assert client.get("key") == b"xxxxx"

@@ -32,14 +32,11 @@ def test_a_stopped_redis_is_not_asked_until_a_probe_succeeds(own_valkey: Embedde
         with pytest.raises(CacheUnavailable):
             ping(cache)
     assert cache.is_unavailable
-    started = unstalled_s()
+    own_valkey.start()
+    # Whatever asked it would succeed.
     for _ in range(1_000):
         with pytest.raises(CacheUnavailable):
             ping(cache)
-    assert unstalled_s() - started < LATE_S
-    own_valkey.start()
-    with pytest.raises(CacheUnavailable):
-        ping(cache)
     wait_until(lambda: cache.probe() is None)
     assert ping(cache)
     cache.close()

@@ -20,7 +20,7 @@ from tests.support.sample_catalogue import challenge
 from tests.support.services import ManualClock, challenge_channel, rows
 from tests.support.waiting import wait_until
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 SHORT_S = 0.7
 GOALS = [f"goal-{number}" for number in range(12)]
 DOCUMENT = pool_document(rerolls=9)

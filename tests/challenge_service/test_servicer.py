@@ -94,7 +94,7 @@ def test_every_method_returns_its_response(database_url: str, name: str) -> None
             grpc_testing.strict_real_time(),
         )
         method = CONTRACTS[name].methods_by_name[name]
-        call = server.invoke_unary_unary(method, (), REQUESTS[name], timeout=5)
+        call = server.invoke_unary_unary(method, (), REQUESTS[name], timeout=60)
         response, _, code, details = call.termination()
     assert (code, details) == (grpc.StatusCode.OK, "")
     encoded = response if isinstance(response, bytes) else response.SerializeToString()

@@ -37,7 +37,7 @@ def list_often(running: Stack) -> None:
     for _ in range(CALLS):
         try:
             running.services["challenge_service"].challenges.ListChallenges(
-                ListChallengesRequest(user_id="player"), timeout=5
+                ListChallengesRequest(user_id="player"), timeout=60
             )
         except grpc.RpcError:
             continue

@@ -117,7 +117,7 @@ def is_ready(port: int) -> bool:
 
 def is_ok(port: int, path: str) -> bool:
     try:
-        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as response:
             return bool(response.status == 200)
     except OSError:
         return False

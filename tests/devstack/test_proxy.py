@@ -49,7 +49,7 @@ def client(proxy: TcpProxy) -> Iterator[socket.socket]:
 
 
 def connect(proxy: TcpProxy) -> socket.socket:
-    return socket.create_connection((LOOPBACK, proxy.port), timeout=10)
+    return socket.create_connection((LOOPBACK, proxy.port), timeout=60)
 
 
 def echo(connection: socket.socket, line: bytes) -> bytes:

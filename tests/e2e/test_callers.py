@@ -29,7 +29,7 @@ def called(service: ServiceProcess, credential: str | None, user_id: str = "zoe"
     metadata = None if credential is None else (("authorization", f"Bearer {credential}"),)
     try:
         service.challenges.GetChallenge(
-            rpc.GetChallengeRequest(user_id=user_id, challenge_id="combat"), metadata=metadata, timeout=10
+            rpc.GetChallengeRequest(user_id=user_id, challenge_id="combat"), metadata=metadata, timeout=60
         )
     except grpc.RpcError as error:
         return str(error.code().name)

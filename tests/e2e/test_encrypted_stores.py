@@ -49,7 +49,7 @@ def verified(url: str, authority: Authority) -> str:
 
 def test_services_verify_postgres(encrypted_url: str, authority: Authority) -> None:
     with serving("challenge_service", verified(encrypted_url, authority)) as service:
-        assert service.challenges.ListChallenges(ListChallengesRequest(user_id="zoe"), timeout=10).challenges
+        assert service.challenges.ListChallenges(ListChallengesRequest(user_id="zoe"), timeout=60).challenges
 
 
 @pytest.mark.parametrize(
@@ -110,4 +110,4 @@ def test_another_redis_is_not_used(encrypted_redis: str, database_url: str, stra
             assert service.health("redis") == "NOT_SERVING"
             # Every call is served without Redis.
             request = ListChallengesRequest(user_id="zoe")
-            assert service.challenges.ListChallenges(request, timeout=10).challenges
+            assert service.challenges.ListChallenges(request, timeout=60).challenges

@@ -106,13 +106,13 @@ def prometheus(targets: list[str], folder: Path) -> Iterator[int]:
             yield port
         finally:
             running.terminate()
-            running.wait(30)
+            running.wait(60)
 
 
 def asked(port: int, path: str) -> Any:
     """Return the data of Prometheus' reply; None while there is none."""
     try:
-        with urlopen(f"http://127.0.0.1:{port}/api/v1/{path}", timeout=5) as reply:
+        with urlopen(f"http://127.0.0.1:{port}/api/v1/{path}", timeout=60) as reply:
             return json.loads(reply.read())["data"]
     except OSError:
         return None

@@ -67,7 +67,7 @@ class Provider:
 
     def _request(self, method: str, path: str, form: dict[str, str] | None = None) -> tuple[str, bytes]:
         """Return the place that a response leads to, if any, and its body."""
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=10)
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=60)
         try:
             headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
             connection.request(method, path, urlencode(form) if form else None, headers)
@@ -88,7 +88,7 @@ def called(service: ServiceProcess, token: str, player: str) -> str:
     """Return the status code of a call."""
     request = GetChallengeRequest(user_id=player, challenge_id="combat")
     try:
-        service.challenges.GetChallenge(request, metadata=(("authorization", f"Bearer {token}"),), timeout=10)
+        service.challenges.GetChallenge(request, metadata=(("authorization", f"Bearer {token}"),), timeout=60)
     except grpc.RpcError as error:
         return str(error.code().name)
     return "OK"

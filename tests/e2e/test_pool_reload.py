@@ -59,7 +59,7 @@ def picks(service: ServiceProcess) -> Picks:
             stub = ChallengeServiceStub(channel)
             for player in PLAYERS:
                 request = GetChallengeRequest(user_id=player, challenge_id="pool")
-                shown = stub.GetChallenge(request, timeout=20, wait_for_ready=True).challenge
+                shown = stub.GetChallenge(request, timeout=60, wait_for_ready=True).challenge
                 goal_ids = tuple(each.goal_id for each in shown.goals)
                 assert found.setdefault(player, goal_ids) == goal_ids
     return found
@@ -68,7 +68,7 @@ def picks(service: ServiceProcess) -> Picks:
 def put(service: ServiceProcess, file: Path, content: documents.Mapping) -> None:
     """Change the catalogue, and wait until both workers use it."""
     write_json(file, content)
-    wait_until(lambda: metric(service, "catalogue_info") == info(file, 0, 1), 30)
+    wait_until(lambda: metric(service, "catalogue_info") == info(file, 0, 1))
 
 
 def assert_only_missing(before: Picks, after: Picks, goal_id: str) -> None:
@@ -91,7 +91,7 @@ def test_selections_of_a_running_period_outlive_reloads_restarts_and_processes(
         for player, had in picks(service).items():
             if player in REROLLING:
                 request = RerollGoalRequest(user_id=player, challenge_id="pool", goal_id=had[0])
-                assert service.challenges.RerollGoal(request, timeout=20).rerolls_left == 1
+                assert service.challenges.RerollGoal(request, timeout=60).rerolls_left == 1
         first = picks(service)
         assert len(set(first.values())) > 1
 
@@ -114,7 +114,7 @@ def test_selections_of_a_running_period_outlive_reloads_restarts_and_processes(
             now = time.time_ns() // 1_000
             for player, has in first.items():
                 events = [stat(each["id"], player, delta=1, at=now) for each in CHANGED]
-                results = handler.events.ReportEvents(ReportEventsRequest(events=events), timeout=20).results
+                results = handler.events.ReportEvents(ReportEventsRequest(events=events), timeout=60).results
                 completed = {completion.goal_id for result in results for completion in result.completions}
                 # Nothing completes a suspended goal, whoever has it.
                 assert completed == set(has) - {MEMBERS[5]}

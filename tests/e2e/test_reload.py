@@ -48,9 +48,9 @@ def info(file: Path, *workers: int) -> dict[str, float]:
 def call(service: ServiceProcess, module: str) -> None:
     """Make a call that needs a catalogue."""
     if module == "event_handler":
-        service.events.ReportEvent(ReportEventRequest(event=login(at=time.time_ns() // 1_000)), timeout=5)
+        service.events.ReportEvent(ReportEventRequest(event=login(at=time.time_ns() // 1_000)), timeout=60)
     else:
-        service.challenges.ListChallenges(ListChallengesRequest(user_id="player"), timeout=5)
+        service.challenges.ListChallenges(ListChallengesRequest(user_id="player"), timeout=60)
 
 
 @both_services
@@ -152,5 +152,5 @@ def test_a_worker_that_dies_while_the_catalogue_is_bad_returns_once_it_is_correc
         call(service, "challenge_service")
 
         write_json(file, SECOND)
-        wait_until(lambda: metric(service, "catalogue_info") == info(file, 0, 1), 20)
+        wait_until(lambda: metric(service, "catalogue_info") == info(file, 0, 1))
         assert service.stop() == 0

@@ -93,7 +93,7 @@ def test_calls_in_progress_are_completed_and_later_ones_are_refused_at_a_stop(da
         deadline = time.monotonic() + GIVE_UP_S
         while time.monotonic() < deadline:
             try:
-                results = handler.events.ReportEvents(request, timeout=10).results
+                results = handler.events.ReportEvents(request, timeout=60).results
             except grpc.RpcError as error:
                 if stopping.is_set():
                     return error.code()
@@ -107,7 +107,7 @@ def test_calls_in_progress_are_completed_and_later_ones_are_refused_at_a_stop(da
     with serving("event_handler", database_url) as handler, ThreadPoolExecutor(CALLERS) as callers:
         calls = [callers.submit(call_until_stopped, handler) for _ in range(CALLERS)]
         with changed:
-            assert changed.wait_for(lambda: acknowledged >= CALLS_BEFORE_STOP * 20, timeout=20)
+            assert changed.wait_for(lambda: acknowledged >= CALLS_BEFORE_STOP * 20, timeout=60)
         stopping.set()
         asked = unstalled_s()
         assert handler.stop() == 0

@@ -117,7 +117,7 @@ def test_a_patient_caller_waits_for_room_until_its_deadline() -> None:
         store.hold_up(group_commit)
         group_commit.submit(CATALOGUE, events_named(*["id"] * (BUFFER - 1)), soon())
         with pytest.raises(Overloaded):
-            group_commit.submit(CATALOGUE, events_named("too late"), soon(0.1), patient=True)
+            group_commit.submit(CATALOGUE, events_named("too late"), soon(0.5), patient=True)
         caller = callers.submit(group_commit.submit, CATALOGUE, events_named("in time"), soon(), patient=True)
         store.open.set()
         assert reasons(caller.result(PATIENCE_S)) == ["in time"]

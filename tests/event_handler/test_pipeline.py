@@ -11,7 +11,7 @@ from event_handler.pipeline import BATCHES_IN_FLIGHT_MAX, Pipelines
 from shared.domain.errors import InvalidRequest, ShuttingDown
 from tests.support.waiting import wait_until
 
-WAIT_S = 10
+WAIT_S = 60
 
 
 class Commits:

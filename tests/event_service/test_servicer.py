@@ -21,17 +21,19 @@ def test_every_method_returns_one_result_per_event(database_url: str) -> None:
         server = grpc_testing.server_from_dictionary({CONTRACT: servicer}, grpc_testing.strict_real_time())
         methods = CONTRACT.methods_by_name
 
-        one = server.invoke_unary_unary(methods["ReportEvent"], (), rpc.ReportEventRequest(event=login()), timeout=5)
+        one = server.invoke_unary_unary(methods["ReportEvent"], (), rpc.ReportEventRequest(event=login()), timeout=60)
         response, _, code, _ = one.termination()
         assert code is grpc.StatusCode.OK
         assert response.result.verdict == APPLIED
 
-        many = server.invoke_unary_unary(methods["ReportEvents"], (), rpc.ReportEventsRequest(events=events), timeout=5)
+        many = server.invoke_unary_unary(
+            methods["ReportEvents"], (), rpc.ReportEventsRequest(events=events), timeout=60
+        )
         response, _, code, _ = many.termination()
         assert code is grpc.StatusCode.OK
         assert [result.verdict for result in response.results] == [APPLIED, APPLIED]
 
-        stream = server.invoke_stream_stream(methods["StreamEvents"], (), timeout=5)
+        stream = server.invoke_stream_stream(methods["StreamEvents"], (), timeout=60)
         for batch in (events, events[:1]):
             stream.send_request(rpc.StreamEventsRequest(events=batch))
             verdicts = [result.verdict for result in stream.take_response().results]

@@ -25,7 +25,7 @@ from tests.support.servicers import event_servicer
 from tests.support.services import STREAMS, Game, ManualClock, event_service, rows, serving
 from tests.support.waiting import wait_until
 
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 def batch(*events: rpc.Event) -> rpc.StreamEventsRequest:

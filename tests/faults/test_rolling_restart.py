@@ -102,7 +102,7 @@ def restart(service: ServiceProcess, worker: int, number: signal.Signals) -> Non
     before = len(service.logged("started"))
     pid = [line["pid"] for line in service.logged("started") if line["worker"] == worker][-1]
     os.kill(pid, number)
-    wait_until(lambda: len(service.logged("started")) > before, 20)
+    wait_until(lambda: len(service.logged("started")) > before)
 
 
 @pytest.mark.slow

@@ -63,4 +63,4 @@ def played(
 def called(channel: grpc.Channel, method: str, request: bytes) -> bytes:
     """Return the response that gRPC's own client gets."""
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{SERVICE}/{method}")
-    return call(request, timeout=10)
+    return call(request, timeout=60)

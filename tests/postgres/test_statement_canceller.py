@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from shared.postgres.connection import Connection
 from shared.postgres.statement_canceller import StatementCanceller
 from tests.support.databases import connected
@@ -23,11 +21,9 @@ def test_an_error_ends_neither_the_thread_nor_the_connections_way_back(database_
     canceller.start()
     with connected(database_url) as first, connected(database_url) as second:
         for connection in (first, second):
-            connection.pgconn.send_query(b"SELECT pg_sleep(30)")
+            connection.pgconn.send_query(b"SELECT pg_sleep(600)")
             connection.unsettled = True
             canceller.add(connection)
-        started = time.monotonic()
         wait_until(lambda: len(returned) == 2)
         canceller.close()
-    assert time.monotonic() - started < 20
     assert returned == [first, second]

@@ -59,6 +59,6 @@ def is_served(channel: grpc.Channel) -> bool:
         f"/{METHOD}", rpc.StreamEventsRequest.SerializeToString, rpc.StreamEventsResponse.FromString
     )
     try:
-        return [len(response.results) for response in call(iter([BATCH]), timeout=20)] == [1]
+        return [len(response.results) for response in call(iter([BATCH]), timeout=60)] == [1]
     except grpc.RpcError:
         return False

@@ -88,7 +88,7 @@ def test_a_refused_call_gets_a_retry_delay() -> None:
     telemetry = Telemetry()
 
     def reply(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
-        release.wait(10)
+        release.wait(60)
         return b""
 
     with running(reply, threads=1, telemetry=telemetry) as channel:
@@ -107,7 +107,7 @@ def test_a_call_that_ends_without_a_request_is_invalid() -> None:
     with running() as channel:
         silent: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(METHOD)
         with pytest.raises(grpc.RpcError) as refused:
-            silent(iter(()), timeout=5)
+            silent(iter(()), timeout=60)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -116,7 +116,7 @@ def test_a_short_stall_fails_no_call() -> None:
     telemetry = Telemetry()
 
     def reply(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
-        release.wait(10)
+        release.wait(60)
         return b""
 
     with running(reply, threads=2, telemetry=telemetry) as channel:

@@ -132,7 +132,7 @@ def callers(issuer: Issuer) -> LiveCallers:
 def failure(channel: Any, method: str, raw: bytes = b"", **options: Any) -> tuple[grpc.StatusCode, str]:
     """Return the code and the reason with which a call fails."""
     with pytest.raises(grpc.RpcError) as raised:
-        channel.unary_unary(method)(raw, timeout=5, **options)
+        channel.unary_unary(method)(raw, timeout=60, **options)
     error: Any = raised.value
     return error.code(), details_of(error)[ErrorInfo].reason
 
@@ -163,7 +163,7 @@ def test_a_player_speaks_for_itself_only_and_never_reports_events(callers: LiveC
         # The last one of a repeated field counts, for the check as for the method.
         assert failure(server.channel, INITIALIZE, own + raw, metadata=zoe) == (DENIED, "OTHER_PLAYER")
         assert failure(server.channel, REPORT, metadata=zoe) == (DENIED, "ROLE_MISSING")
-        stream = server.channel.stream_stream(STREAM)(iter(()), metadata=zoe, timeout=5)
+        stream = server.channel.stream_stream(STREAM)(iter(()), metadata=zoe, timeout=60)
         assert stream.code() is DENIED
         assert [request.user_id for request in server.received] == ["zoe"]
 
@@ -195,7 +195,7 @@ def test_a_bug_in_judging_denies_the_call_and_the_server_goes_on() -> None:
                 grpc.StatusCode.INTERNAL,
                 "INTERNAL",
             )
-            stream = server.channel.stream_stream(STREAM)(iter(()), metadata=bearer(WRITER), timeout=5)
+            stream = server.channel.stream_stream(STREAM)(iter(()), metadata=bearer(WRITER), timeout=60)
             assert stream.code() is grpc.StatusCode.INTERNAL
             assert code_of(server.channel, HEALTH) is grpc.StatusCode.OK
         assert server.received == []
@@ -213,10 +213,10 @@ def test_reflection_needs_any_valid_caller_or_is_off(callers: LiveCallers) -> No
         assert SERVICE.full_name in ProtoReflectionDescriptorDatabase(server.channel).get_services()
     with guarded(callers) as server:
         for metadata, code in ((bearer(READER), grpc.StatusCode.OK), (None, UNAUTHENTICATED)):
-            call = server.channel.stream_stream(method)(iter(()), metadata=metadata, timeout=5)
+            call = server.channel.stream_stream(method)(iter(()), metadata=metadata, timeout=60)
             assert call.code() is code
     with guarded(callers, reflection=False) as server:
-        call = server.channel.stream_stream(method)(iter(()), metadata=bearer(READER), timeout=5)
+        call = server.channel.stream_stream(method)(iter(()), metadata=bearer(READER), timeout=60)
         assert call.code() is grpc.StatusCode.UNIMPLEMENTED
 
 

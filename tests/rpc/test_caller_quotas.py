@@ -63,7 +63,7 @@ class Limited:
         """Return the status code of a call, and its details."""
         send: Any = self._channels[caller].unary_unary(method)
         try:
-            send(raw, timeout=10, metadata=bearer(caller))
+            send(raw, timeout=60, metadata=bearer(caller))
         except grpc.RpcError as error:
             return error
         return None

@@ -74,9 +74,9 @@ def call(channel: grpc.Channel, method: MethodDescriptor, text: str) -> grpc.Rpc
     unary: Any = channel.unary_unary(path)
     try:
         if method.client_streaming:
-            list(streaming(iter([b""]), metadata=metadata, timeout=5))
+            list(streaming(iter([b""]), metadata=metadata, timeout=60))
         else:
-            unary(b"", metadata=metadata, timeout=5)
+            unary(b"", metadata=metadata, timeout=60)
     except grpc.RpcError as error:
         return error
     return None

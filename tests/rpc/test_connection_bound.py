@@ -70,23 +70,23 @@ def list_once(service: ServiceProcess) -> float:
     started = time.monotonic()
     options = [("grpc.use_local_subchannel_pool", 1)]
     with grpc.insecure_channel(f"{LOOPBACK}:{service.port}", options=options) as channel:
-        ChallengeServiceStub(channel).ListChallenges(REQUEST, timeout=20)
+        ChallengeServiceStub(channel).ListChallenges(REQUEST, timeout=60)
     return time.monotonic() - started
 
 
 def test_the_longest_silent_connections_beyond_the_maximum_are_ended(database_url: str) -> None:
     with serving("challenge_service", database_url, CHALLENGE_CONNECTIONS_MAX=str(CONNECTIONS_MAX)) as service:
-        service.challenges.ListChallenges(REQUEST, timeout=10)
+        service.challenges.ListChallenges(REQUEST, timeout=60)
         metrics_port = service.wait_for("started")["metrics_port"]
         with flood(service.port, OLDER) as older:
             wait_until(lambda: all(silent_ms(each) >= SILENT_MS for each in older))
             # An ordinary caller, whose connection is older than all others. If it were silent for longer, too, it could
             # be ended while a call begins.
-            service.challenges.ListChallenges(REQUEST, timeout=10)
+            service.challenges.ListChallenges(REQUEST, timeout=60)
             with flood(service.port, NEWER) as newer:
 
                 def are_ended() -> bool:
-                    service.challenges.ListChallenges(REQUEST, timeout=10)
+                    service.challenges.ListChallenges(REQUEST, timeout=60)
                     return ended(older) > OLDER + NEWER - CONNECTIONS_MAX
 
                 wait_until(are_ended)

@@ -50,7 +50,7 @@ def test_random_bytes_are_a_request_or_an_invalid_argument(channel: grpc.Channel
 
 def test_random_bytes_do_not_break_reflection(channel: grpc.Channel) -> None:
     reflect: Any = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
-    assert list(reflect(iter([b"\xff\xff\xff"]), timeout=5))
+    assert list(reflect(iter([b"\xff\xff\xff"]), timeout=60))
 
 
 def test_a_message_beyond_the_limit_is_refused_and_the_server_goes_on(channel: grpc.Channel) -> None:

@@ -103,7 +103,7 @@ def test_reflection_is_available_under_its_newer_name() -> None:
             ServerReflectionRequest.SerializeToString,
             ServerReflectionResponse.FromString,
         )
-        (response,) = reflect(iter([ServerReflectionRequest(list_services="")]), timeout=5)
+        (response,) = reflect(iter([ServerReflectionRequest(list_services="")]), timeout=60)
     assert SERVICE.full_name in {service.name for service in response.list_services_response.service}
 
 
@@ -120,15 +120,15 @@ def test_stopping_waits_for_calls_in_progress_and_accepts_no_new_ones() -> None:
 
     def reply(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
         entered.set()
-        release.wait(10)
+        release.wait(60)
         return b""
 
     server = server_at(0, reply)
     port = server.start()
     with ThreadPoolExecutor(1) as beside, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        under_way = start(channel, METHOD, timeout=10)
-        assert entered.wait(5)
-        stopped = beside.submit(server.stop, 10)
+        under_way = start(channel, METHOD, timeout=60)
+        assert entered.wait(60)
+        stopped = beside.submit(server.stop, 60)
 
         def new_call_fails() -> bool:
             with grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1)]) as another:
@@ -138,7 +138,7 @@ def test_stopping_waits_for_calls_in_progress_and_accepts_no_new_ones() -> None:
         assert not stopped.done()
         release.set()
         assert under_way.result() == b""
-        stopped.result(timeout=5)
+        stopped.result(timeout=60)
 
 
 def test_stopping_does_not_wait_for_watches() -> None:

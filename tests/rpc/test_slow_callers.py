@@ -204,13 +204,13 @@ def test_a_call_in_progress_survives_the_age_of_its_connection() -> None:
     release = threading.Event()
 
     def reply(request: object, context: object) -> bytes:  # noqa: ARG001 - the signature of a method
-        release.wait(20)
+        release.wait(60)
         return b""
 
     with served(reply, limits=Limits(connection_age_s=1)) as (port, channel), RawCaller(port) as other:
-        call = start(channel, METHOD, timeout=30)
+        call = start(channel, METHOD, timeout=60)
         # Opened at the same time, and closed at its age.
-        wait_until(lambda: not other.is_open or bool(other.goaways), deadline_s=10)
+        wait_until(lambda: not other.is_open or bool(other.goaways), deadline_s=60)
         release.set()
         assert call.result() == b""
 

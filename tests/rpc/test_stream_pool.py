@@ -150,7 +150,7 @@ def test_watches_and_reflection_of_one_caller_leave_room_for_others(method: str)
             greedy.send(greedy.open(method), b"", last=False)
         wait_until(lambda: greedy.responses == side_pool.STREAMS_MAX)
         call: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(f"/{method}")
-        stream = call(iter([b""]), timeout=20)
+        stream = call(iter([b""]), timeout=60)
         next(stream)
         (ended,) = wait_until(lambda: list(greedy.statuses.values()))
         assert ended.code == OVERLOADED

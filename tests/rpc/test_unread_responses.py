@@ -60,7 +60,7 @@ def test_connections_beyond_their_bytes_are_refused_and_then_ended(
         # One more for each connection than the bound, at most.
         assert 4 < unread_mib(telemetry) <= 4 + attackers
         # Others are served meanwhile.
-        assert len(start(channel, METHOD, timeout=20).result()) == MIB
+        assert len(start(channel, METHOD, timeout=60).result()) == MIB
         # The connections are ended, with all that was held for them.
         monkeypatch.setattr(unread_responses, "YIELD_S", 0.3)
         monkeypatch.setattr(unread_responses, "STALL_S", 0.3)
@@ -69,7 +69,7 @@ def test_connections_beyond_their_bytes_are_refused_and_then_ended(
         monkeypatch.setattr(unread_responses, "TOTAL_BYTES_MAX", 0)
         wait_until(lambda: all(attack.is_cut for attack in attacks))
         wait_until(lambda: not unread_mib(telemetry))
-        assert len(start(channel, METHOD, timeout=20).result()) == MIB
+        assert len(start(channel, METHOD, timeout=60).result()) == MIB
 
 
 def test_calls_that_stay_although_they_were_cancelled_end_their_connection(monkeypatch: pytest.MonkeyPatch) -> None:

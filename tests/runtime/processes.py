@@ -41,7 +41,7 @@ class ServiceProcess:
         """Wait until the message was logged this many times, and return the last of these lines."""
         return wait_until(lambda: self.logged(message)[count - 1 : count])[0]
 
-    def wait(self, deadline_s: float = 40.0) -> int:
+    def wait(self, deadline_s: float = 60.0) -> int:
         """Wait until the process and all its workers have ended, and return its exit code.
 
         Workers share its standard error, which ends with the last of them.
@@ -90,7 +90,7 @@ def is_serving(port: int) -> bool:
 
 def metrics_at(port: int) -> str:
     """Return the Prometheus text on the port."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as response:
         text: str = response.read().decode()
         return text
 

@@ -102,7 +102,7 @@ def test_the_same_metrics_reach_an_opentelemetry_collector() -> None:
     with collector() as (endpoint, metrics, _):
         export = otlp.MetricsExport(endpoint, recorded().registry, otlp.resource_of("event_handler", None))
         export.close()
-        request = ExportMetricsServiceRequest.FromString(metrics.get(timeout=5))
+        request = ExportMetricsServiceRequest.FromString(metrics.get(timeout=60))
     (resource,) = request.resource_metrics
     assert {"service.name": "event_handler"}.items() <= {
         attribute.key: attribute.value.string_value for attribute in resource.resource.attributes
@@ -126,7 +126,7 @@ def test_spans_reach_an_opentelemetry_collector() -> None:
         with tracing.span("challenge.v1.EventService/ReportEvent", parent=True):
             pass
         tracing.close()
-        request = ExportTraceServiceRequest.FromString(traces.get(timeout=5))
+        request = ExportTraceServiceRequest.FromString(traces.get(timeout=60))
     (span,) = request.resource_spans[0].scope_spans[0].spans
     assert span.name == "challenge.v1.EventService/ReportEvent"
 
@@ -172,7 +172,7 @@ def test_only_clients_that_accept_openmetrics_get_exemplars() -> None:
     port.start()
 
     def read(accept: str) -> tuple[str, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", port.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port.port, timeout=60)
         with closing(connection):
             connection.request("GET", "/metrics", headers={"Accept": accept})
             response = connection.getresponse()

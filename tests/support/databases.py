@@ -17,7 +17,7 @@ from shared.postgres.database import Database
 from shared.postgres.session_options import connect_arguments
 from tests.support.flushing import flush
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """Seconds that suffice for any operation that works."""
 
 

@@ -23,7 +23,7 @@ from shared.runtime.clock import Clock
 from shared.runtime.process_name import ProcessName
 from shared.runtime.telemetry import Telemetry
 from tests.support.databases import connected, soon
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE_S, wait_until
 
 PROVIDER = "game"
 OWNER = ProcessName()
@@ -116,8 +116,13 @@ def states(database_url: str) -> set[ClaimState]:
     return {stored.state for stored in grants_in_outbox(database_url)}
 
 
-def pass_until(dispatchers: Sequence[Dispatcher], condition: Callable[[], object], deadline_s: float = 20.0) -> None:
-    """Run passes of the dispatchers until the condition is true."""
+def pass_until(
+    dispatchers: Sequence[Dispatcher], condition: Callable[[], object], deadline_s: float = DEADLINE_S
+) -> None:
+    """Run passes of the dispatchers until the condition is true.
+
+    A condition that another pass can undo belongs into `wait_until`, after the passes that it needs.
+    """
 
     def passed() -> object:
         for dispatcher in dispatchers:
@@ -127,6 +132,6 @@ def pass_until(dispatchers: Sequence[Dispatcher], condition: Callable[[], object
     wait_until(passed, deadline_s)
 
 
-def dispatch_all(dispatchers: Sequence[Dispatcher], database_url: str, deadline_s: float = 20.0) -> None:
+def dispatch_all(dispatchers: Sequence[Dispatcher], database_url: str, deadline_s: float = DEADLINE_S) -> None:
     """Run passes of the dispatchers until every grant is settled."""
     pass_until(dispatchers, lambda: states(database_url) <= FINAL, deadline_s)

@@ -225,7 +225,7 @@ def test_the_later_of_two_transactions_at_once_claims_what_both_unlock(
             wait_until(partial(are_waiting, observer, number))
         holder.execute("COMMIT")
         for each in under_way:
-            each.result(20)
+            each.result(60)
     assert [goal_id for goal_id, _, _ in claimed(database_url)] == ["locked"]
 
 
@@ -240,7 +240,7 @@ def test_one_of_two_handlers_that_complete_prerequisites_at_once_claims(database
 
     def play(stat: Stat) -> None:
         for player in players:
-            start.wait(20)
+            start.wait(60)
             complete(TWO, stat)(database, player)
 
     with opened(database_url) as database, ThreadPoolExecutor(2) as handlers:

@@ -132,7 +132,7 @@ def test_no_connection_is_held_during_a_call_to_a_provider(database_url: str) ->
     let_go = threading.Event()
 
     def hang(_: Delivery) -> None:
-        assert let_go.wait(20)
+        assert let_go.wait(60)
 
     provider = GameProvider(hang)
     with opened(database_url, pool_size=1) as one_connection:
@@ -152,15 +152,18 @@ def test_a_grant_that_waited_too_long_for_a_thread_is_released_without_an_attemp
 ) -> None:
     clock, provider = ManualClock(), GameProvider()
 
-    def slow(_: Delivery) -> None:
+    def slow_once(_: Delivery) -> None:
+        provider.behaviour = lambda _: None
         clock.now += HOUR
 
-    provider.behaviour = slow
+    provider.behaviour = slow_once
     for number in range(4):
         store_claim(database, f"player {number}", NOW)
     with dispatching(database, destination(provider, concurrency=1), clock) as dispatcher:
-        pass_until([dispatcher], lambda: len(provider.asked) == 1)
-        provider.behaviour = lambda _: None
+        dispatcher.one_pass()
+        wait_until(lambda: provider.ledger)
+        # The others were leased with the first, before that hour.
+        assert len(provider.asked) == 1
         dispatch_all([dispatcher], database_url)
     assert [stored.attempts for stored in grants_in_outbox(database_url)] == [1, 1, 1, 1]
 
@@ -177,7 +180,7 @@ def test_closing_completes_deliveries_under_way_and_releases_other_leases(
         close(threads)
 
     def hang(_: Delivery) -> None:
-        assert let_go.wait(20)
+        assert let_go.wait(60)
 
     provider = GameProvider(hang)
     for number in range(6):

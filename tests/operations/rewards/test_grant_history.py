@@ -119,7 +119,7 @@ def test_a_claim_that_comes_while_its_earlier_one_moves_gets_that(
             waiting = (
                 "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
             )
-            wait_until(lambda: rows(database_url, waiting) == [(1,)] and len(outcomes) == 1, 20)
+            wait_until(lambda: rows(database_url, waiting) == [(1,)] and len(outcomes) == 1)
 
         other.transact(move, soon())
     for each in calls:

@@ -26,6 +26,7 @@ from tests.support.rewards import (
     dispatching,
     grants_in_outbox,
     pass_until,
+    states,
     store_claim,
 )
 from tests.support.services import NOW, ManualClock
@@ -87,17 +88,16 @@ def test_a_grant_is_not_buried_by_dispatchers_that_die_before_they_deliver_it(
 def test_a_release_after_a_lost_attempt_takes_back_no_other_attempt(database: Database, database_url: str) -> None:
     clock, provider = ManualClock(), GameProvider()
 
-    def slow(_: Delivery) -> None:
+    def slow_once(_: Delivery) -> None:
+        provider.behaviour = lambda _: None
         clock.now += HOUR
 
     for number in range(4):
         store_claim(database, f"player {number}", NOW)
     die_before_deliveries(database, provider, clock, 1)
-    provider.behaviour = slow
+    provider.behaviour = slow_once
     with dispatching(database, destination(provider, concurrency=1), clock) as dispatcher:
-        # The others wait so long that they are released.
-        pass_until([dispatcher], lambda: len(provider.asked) == 1)
-        provider.behaviour = lambda _: None
+        # The others are leased with the first, and wait so long that they are released.
         dispatch_all([dispatcher], database_url)
     assert [delivery.attempt for delivery in provider.asked] == [2, 2, 2, 2]
     assert [stored.attempts for stored in grants_in_outbox(database_url)] == [2, 2, 2, 2]
@@ -118,9 +118,11 @@ def test_nothing_is_begun_under_a_lease_that_was_lost(database: Database, databa
 
 def test_only_the_grant_that_kills_its_dispatchers_is_buried(database: Database, database_url: str) -> None:
     clock, over = ManualClock(), threading.Event()
+    poisoned: list[int] = []
 
     def kill(delivery: Delivery) -> Reply | None:
         if delivery.key.user_id == "the poison":
+            poisoned.append(delivery.attempt)
             assert over.wait(60)
         return None
 
@@ -137,20 +139,20 @@ def test_only_the_grant_that_kills_its_dispatchers_is_buried(database: Database,
             dispatcher = dispatcher_of(database, destination(provider, policy=POLICY, concurrency=1), clock)
             dead.append(dispatcher)
             lives = len(dead)
-            pass_until([dispatcher], lambda: provider.under_way == lives or later(clock))  # noqa: B023 - at once
+            pass_until([dispatcher], lambda: len(poisoned) == lives or later(clock, database_url))  # noqa: B023 - at once
             take_over(database, provider, clock)
     finally:
         over.set()
         for dispatcher in dead:
             dispatcher.close()
-    poisoned = [delivery.attempt for delivery in provider.asked if delivery.key.user_id == "the poison"]
     assert poisoned == list(range(1, POLICY.attempts_max + 1))
     poison = stored.pop("the poison")
     assert (poison.state, poison.attempts) == (ClaimState.DEAD, POLICY.attempts_max)
     assert {(each.state, each.attempts <= 2) for each in stored.values()} == {(ClaimState.GRANTED, True)}
 
 
-def later(clock: ManualClock) -> bool:
-    """Let some time pass, so that pauses end, and return False: nothing has happened yet."""
-    clock.now += SECOND
+def later(clock: ManualClock, database_url: str) -> bool:
+    """Let some time pass unless something is leased, so that pauses end and leases do not; return False."""
+    if ClaimState.DELIVERING not in states(database_url):
+        clock.now += SECOND
     return False
