@@ -27,12 +27,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from devstack.launch import PR_SET_PDEATHSIG
+from shared.catalogue import separate_loader
+from tests.support.imported_loading import command, loading_address
 
 PROJECT = Path(__file__).parents[2]
 ENDS_WITHIN_S = 120
 """Limit in seconds, after which a program that should end by itself is killed."""
 REQUEST_BYTES_MAX = 128 * 1024
 NUMBER = struct.Struct("q")
+LOADING_CATALOGUES = ("challenge_service", "event_handler")
 
 
 class Ended(NamedTuple):
@@ -104,7 +107,13 @@ def start_imported(
 
     If `program` is given, it is run instead, with the module imported.
     """
-    request = {"program": program or module, "arguments": list(arguments), "environ": dict(environ)}
+    loading = command(loading_address()) if module in LOADING_CATALOGUES else ()
+    request = {
+        "program": program or module,
+        "arguments": list(arguments),
+        "environ": dict(environ),
+        "loading": loading,
+    }
     reports, reporting = os.pipe()
     try:
         socket.send_fds(_copier(module), [json.dumps(request).encode()], [*outputs, reporting])
@@ -174,6 +183,8 @@ def main() -> None:
             copier = os.getpid()
             if (child := os.fork()) == 0:
                 _become(request["arguments"], request["environ"], outputs, copier)
+                if request["loading"]:
+                    separate_loader.COMMAND = tuple(request["loading"])
                 runpy.run_module(request["program"], run_name="__main__", alter_sys=True)
                 return
             for output in outputs:
