@@ -1,4 +1,4 @@
-"""What a service in a test starts to load a catalogue: it lets `tests.support.imported_loading` do it.
+"""The process that a service in a test starts to load a catalogue; `tests.support.imported_loading` does the work.
 
 It runs as a script without the packages of the project, so its start costs little.
 """

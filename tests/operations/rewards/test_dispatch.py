@@ -107,10 +107,8 @@ def test_a_failed_grant_is_retried_when_due_and_no_earlier(database: Database, d
 def test_the_reason_of_a_refusal_decides_whether_the_goal_is_claimable_again(
     database: Database, database_url: str, reason: RefusalReason
 ) -> None:
-    clock, provider = (
-        ManualClock(),
-        GameProvider(lambda delivery: Refused(reason) if delivery.claim_number == 1 else None),
-    )
+    clock = ManualClock()
+    provider = GameProvider(lambda delivery: Refused(reason) if delivery.claim_number == 1 else None)
     first = store_claim(database, "player", NOW)
     with dispatching(database, destination(provider), clock) as dispatcher:
         dispatch_all([dispatcher], database_url)
