@@ -103,12 +103,13 @@ class StandingChanges:
     ) -> None:
         """Store completions of a player that the tallies show and no event has stored, as `complete` does.
 
-        A tally is locked before. Otherwise an import could bring one of them claimed, and a duty pack it, while the
-        statement is executed that stores it: it would see neither the row nor the packed completion.
+        The tallies of their stats are locked before. Otherwise an import could bring one of them claimed, and a duty
+        pack it, while the statement is executed that stores it: it would see neither the row nor the packed completion.
         """
         goals = [self._catalogue.goals[key.goal_id] for key in records]
-        first = self._catalogue.cascades.locked_with(goals)[0]
-        tallies.lock(connection, next(iter(records)).user_id, first)
+        user_id = next(iter(records)).user_id
+        for stat in self._catalogue.cascades.locked_with(goals):
+            tallies.lock(connection, user_id, stat)
         self.complete(connection, records, left_unclaimed)
 
     def complete_unclaimed(

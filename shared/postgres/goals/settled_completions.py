@@ -16,6 +16,8 @@ from shared.domain.events import CompletionKey
 from shared.domain.instant import LIFETIME_START, Instant
 from shared.postgres.connection import Connection
 from shared.postgres.distribution.doubt import InDoubt, NodeAway, await_nodes
+from shared.postgres.goals import held_tallies
+from shared.postgres.goals.held_tallies import HeldTally
 from shared.postgres.statements import int_array, statement, text_array
 
 _LOCK = statement("lock_packing")
@@ -164,23 +166,41 @@ def pack(
     They are those of the lifetime, and of periods that begin before an instant by goal: reads of current periods do not
     look at packed ones. Those with a grant that may still change are left out, and those for which a row has no room.
     None are packed if they are fewer than the `fewest`, or than an eighth of what would be packed again with them.
-    Nothing is waited for. Raise `PlayerBusy`.
+    Nothing is waited for longer than 10 ms. Raise `PlayerBusy`.
     """
     if not _TRY_LOCK.value(connection, user_id):
         raise PlayerBusy
     # Most days there is nothing to pack of most players, whose rows are then not even locked.
-    if not _chosen(connection, user_id, _READ_CLAIMED.rows(connection, user_id, claimed_before), before, fewest):
+    due = _chosen(connection, user_id, _READ_CLAIMED.rows(connection, user_id, claimed_before), before, fewest)
+    if not due:
         return 0
+    goals = {goal_id for goal_id, *_ in due}
     try:
-        _LOCK_TALLIES.rows(connection, user_id)
+        made = _hold_tallies(connection, user_id, goals)
         locked = _LOCK_CLAIMED.rows(connection, user_id, claimed_before)
     except psycopg.errors.LockNotAvailable as error:
         raise PlayerBusy from error
-    keys = _chosen(connection, user_id, locked, before, fewest)
-    if not keys:
-        return 0
-    columns = list(zip(*keys, strict=True))
-    return int(_PACK.value(connection, user_id, text_array(columns[0]), *map(int_array, columns[1:])))
+    keys = _chosen(connection, user_id, [row for row in locked if row[0] in goals], before, fewest)
+    packed = 0
+    if keys:
+        columns = list(zip(*keys, strict=True))
+        packed = int(_PACK.value(connection, user_id, text_array(columns[0]), *map(int_array, columns[1:])))
+    held_tallies.drop(connection, made)
+    return packed
+
+
+def _hold_tallies(connection: Connection, user_id: str, goals: Collection[str]) -> list[HeldTally]:
+    """Let no completions of these goals be stored by others, and return the tallies that were stored for that.
+
+    Raise an error if they just are.
+    """
+    # Also a completion that is there is stored again: a statement that began before sees neither the row that is
+    # deleted nor the packed one.
+    wanted = {HeldTally(user_id, *stat) for stat in held_tallies.read_stats(connection, goals).values()}
+    missing = wanted - {HeldTally(user_id, *stat) for stat in _LOCK_TALLIES.rows(connection, user_id)}
+    if missing:
+        held_tallies.limit_wait(connection)
+    return held_tallies.hold(connection, missing)
 
 
 _Key: TypeAlias = tuple[str, Instant, int, Instant]

@@ -186,10 +186,13 @@ ORDER BY user_id;
 SELECT analyze_settled_completion();
 
 -- name: lock_tallies_of_player
--- Lock the tallies of a player, or fail at once. Whoever stores a completion again has one of them locked.
+-- Lock the lifetime tallies of a player, or fail at once, and return their stats. Whoever stores a completion has that of the
+-- goal's stat locked.
 -- $1 user_id
-SELECT count(*)
-FROM (SELECT FROM tally WHERE user_id = $1 FOR UPDATE NOWAIT) AS locked;
+SELECT source, stat_code
+FROM tally
+WHERE user_id = $1 AND schedule = 'lifetime' AND period_start = timestamptz 'epoch'
+FOR UPDATE NOWAIT;
 
 -- name: read_claimed_completions
 -- Return the completions of a player that were claimed before an instant, the oldest claims first, with the end of the month in
