@@ -70,12 +70,12 @@ AT_ONCE = (
     ("pack", "unpack", "move"),
     ("report", "claim", "pack", "move"),
 )
-"""What one thread for each player chooses from."""
+"""The steps from which each of a player's threads chooses."""
 
 
 @dataclass
 class Site:
-    """What is done to players, by chance."""
+    """Changes of players, made by chance."""
 
     database: Database
     numbers: count[int] = field(default_factory=count)
