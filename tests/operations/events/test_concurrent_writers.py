@@ -23,12 +23,11 @@ from shared.domain.streaks import StreakRule
 from shared.operations.goals.activate import set_goal_active
 from shared.operations.goals.view_player import view_player
 from shared.operations.rewards.claim import claim_reward
-from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from tests.support.databases import connected, flushed, opened, soon
+from tests.support.deadlocks import assert_no_deadlock
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS, LOGIN_STAT
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("patient_pool")
 
@@ -67,16 +66,6 @@ def at_once(tasks: list[Callable[[], None]]) -> None:
     with ThreadPoolExecutor(len(tasks)) as threads:
         for future in [threads.submit(run, task) for task in tasks]:
             future.result()
-
-
-def deadlocks(connection: Connection) -> int:
-    """Return the number of deadlocks in this database. Callers do not see them, because transactions are retried."""
-    # A backend reports its statistics at the latest when it ends.
-    others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    wait_until(lambda: connection.execute(others.encode()).fetchall() == [])
-    row = connection.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 def test_every_event_counts_once_with_concurrent_writers_claims_and_activations(database_url: str) -> None:
@@ -132,4 +121,4 @@ def test_every_event_counts_once_with_concurrent_writers_claims_and_activations(
     assert granted == Counter((player, goal_id) for player in PLAYERS for goal_id in ("sum 5", "optional"))
     with connected(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM reward_outbox").fetchone() == (2 * len(PLAYERS),)
-        assert deadlocks(connection) == 0
+        assert_no_deadlock(connection)

@@ -42,8 +42,9 @@ from shared.operations.statistics.adjust_points import adjust_points
 from shared.operations.statistics.recalculate import recalculate
 from shared.postgres.database import Database
 from shared.postgres.statistics.adjustments import NotedAdjustment
-from tests.operations.events.test_concurrent_writers import at_once, deadlocks
+from tests.operations.events.test_concurrent_writers import at_once
 from tests.support.databases import connected, flushed, opened, soon
+from tests.support.deadlocks import assert_no_deadlock
 from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
 from tests.support.goals_over_goals import goal_over
 from tests.support.strategies import FIRST_DAY, KILLS, LOGIN_STAT
@@ -249,7 +250,7 @@ def test_everything_at_once_neither_deadlocks_nor_loses_anything(database_url: s
         assert grant_admin.report(database, soon()).agrees
     assert named
     with connected(database_url) as connection:
-        assert deadlocks(connection) == 0
+        assert_no_deadlock(connection)
         twice = connection.execute(
             "SELECT count(*) FROM reward_outbox WHERE state <> 'REFUNDED'"
             " GROUP BY user_id, goal_id, period_start, occurrence, reward_number HAVING count(*) > 1"

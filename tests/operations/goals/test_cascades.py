@@ -32,8 +32,9 @@ from shared.operations.statistics.adjust_points import adjust_points
 from shared.operations.statistics.recalculate import recalculate
 from shared.postgres.database import Database
 from shared.postgres.statistics.adjustments import NotedAdjustment
-from tests.operations.events.test_concurrent_writers import at_once, deadlocks
+from tests.operations.events.test_concurrent_writers import at_once
 from tests.support.databases import connected, flushed, opened, soon, status_of
+from tests.support.deadlocks import assert_no_deadlock
 from tests.support.goals import CHALLENGE_ID, catalogue_of, goal
 from tests.support.goals_over_goals import goal_over
 from tests.support.strategies import FIRST_DAY, KILLS, LOGIN_STAT, with_goal
@@ -214,7 +215,7 @@ def test_cascades_of_two_handlers_and_all_calls_lose_nothing_and_never_deadlock(
                 assert each.counts is None or view.tallies[each.stat].measures.judged_by(each.counting) == expected
     assert all(times == 1 for times in named.values())
     with connected(database_url) as connection:
-        assert deadlocks(connection) == 0
+        assert_no_deadlock(connection)
 
 
 def test_every_occurrence_of_a_goal_counts_for_goals_over_it(database: Database) -> None:

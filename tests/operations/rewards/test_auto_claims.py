@@ -32,8 +32,8 @@ from shared.operations.statistics.recalculate import recalculate
 from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.rewards.auto_claims import lock_key
-from tests.operations.events.test_concurrent_writers import deadlocks
 from tests.support.databases import connected, flushed, opened, soon
+from tests.support.deadlocks import assert_no_deadlock
 from tests.support.goals import catalogue_of, goal
 from tests.support.strategies import FIRST_DAY, KILLS
 from tests.support.waiting import wait_until
@@ -249,4 +249,4 @@ def test_one_of_two_handlers_that_complete_prerequisites_at_once_claims(database
         assert recalculate(database, TWO, players, soon()) == []
     assert all(claimed(database_url, player) == [("locked", LIFETIME_START, 1)] for player in players)
     with connected(database_url) as connection:
-        assert deadlocks(connection) == 0
+        assert_no_deadlock(connection)

@@ -39,8 +39,8 @@ from shared.postgres.connection import Connection
 from shared.postgres.database import Database
 from shared.postgres.statistics import histories
 from shared.postgres.statistics.adjustments import NotedAdjustment
-from tests.operations.events.test_concurrent_writers import deadlocks
 from tests.support.databases import connected, flushed, opened, soon
+from tests.support.deadlocks import assert_no_deadlock
 from tests.support.game_provider import GameProvider
 from tests.support.goals import catalogue_of, goal
 from tests.support.rewards import PROVIDER, destination, dispatching, states
@@ -221,7 +221,7 @@ def test_damaged_standings_are_rebuilt_beside_concurrent_play(database_url: str)
         at_once(database, deliver, heal)
     assert rebuilt
     with connected(database_url) as connection:
-        assert deadlocks(connection) == 0
+        assert_no_deadlock(connection)
 
 
 def test_all_standings_are_rebuilt_when_missing(database_url: str) -> None:
