@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from shared.domain.catalogue import Catalogue
 from shared.domain.current_periods import current_periods
 from shared.domain.events import CompletionKey, Event, Outcome
@@ -45,6 +47,7 @@ def blocked(observer: Connection, lock: bytes) -> bool:
     return observer.execute(waiting).fetchall() != []
 
 
+@pytest.mark.one_server
 def test_a_player_is_stored_after_events_that_are_being_counted_without_a_zone(
     database: Database, database_url: str
 ) -> None:

@@ -53,7 +53,7 @@ def test_a_call_whose_commit_fails_returns_what_another_one_stored_under_its_req
             if not overtaken:
                 overtaken = True
                 parameters = (connection.info.backend_pid, TERMINATION_MS)
-                operator.execute("SELECT pg_terminate_backend($1, $2)", parameters)
+                operator.execute("SELECT pg_terminate_backend($1::int, $2::bigint)", parameters)
                 assert draw(other, "first", "one") == "first"
 
         assert draw(database, "second", "one", be_overtaken) == "first"

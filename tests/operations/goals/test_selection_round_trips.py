@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from shared.domain.events import Event
 from shared.domain.instant import DAY, HOUR
 from shared.domain.random_selection import Wish
@@ -91,6 +93,7 @@ def test_a_reroll_takes_three_round_trips(database_url: str) -> None:
     assert counted(database_url, calls) == [3]
 
 
+@pytest.mark.one_server
 def test_a_flush_reads_stored_selections_with_the_assignments(database_url: str) -> None:
     made = 0
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
+import pytest
+
 from shared.domain.events import CompletionKey, Event
 from shared.domain.grant_changes import Act, refunded
 from shared.domain.instant import DAY, LIFETIME_START
@@ -40,6 +42,7 @@ def packed(database: Database) -> None:
     assert pack_all(database, CATALOGUE, ["player"], NOW) == GOALS
 
 
+@pytest.mark.one_server
 def test_a_packed_completion_is_locked_by_a_few_changed_rows(database: Database, database_url: str) -> None:
     packed(database)
     before = rows(database_url, EVERY)
