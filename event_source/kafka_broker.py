@@ -6,7 +6,6 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
@@ -14,7 +13,7 @@ from confluent_kafka import Message as KafkaMessage
 from event_source.broker import Done
 from event_source.contiguous import Contiguous
 from event_source.kafka_dead_letters import KafkaDeadLetters
-from event_source.kafka_questions import messages_behind, problem_of
+from event_source.kafka_questions import KafkaQuestions, Place
 from event_source.message import Message
 from event_source.positions import position_prefix
 
@@ -63,9 +62,6 @@ class _Partition:
     tracker: Contiguous
 
 
-_Key: TypeAlias = tuple[str, int]
-
-
 class KafkaBroker:
     """The partitions that the group has given to this process."""
 
@@ -73,12 +69,13 @@ class KafkaBroker:
         """Join the group. The cluster does not have to be there yet."""
         common = {"bootstrap.servers": address.servers, "client.id": "event_source", **address.properties}
         self._topics = list(address.topics)
-        self._partitions: dict[_Key, _Partition] = {}
-        self._committed: dict[_Key, int] = {}
+        self._partitions: dict[Place, _Partition] = {}
+        self._committed: dict[Place, int] = {}
         self._backlog: deque[KafkaMessage] = deque()
         self._held = self._all_paused = False
-        of_producers = {name: value for name, value in common.items() if not name.startswith(OF_CONSUMERS)}
-        self._dead_letters = KafkaDeadLetters(of_producers, address.dead_letters)
+        others = {name: value for name, value in common.items() if not name.startswith(OF_CONSUMERS)}
+        self._questions = KafkaQuestions(others, address.group)
+        self._dead_letters = KafkaDeadLetters(others, address.dead_letters)
         self._consumer = Consumer(
             {**DEFAULTS, **common, **OURS, "group.id": address.group, "on_commit": self._on_commit}, logger=log
         )
@@ -160,7 +157,7 @@ class KafkaBroker:
             except KafkaException as error:
                 self._on_commit(error.args[0], offsets)
 
-    def _offsets(self, keys: Iterable[_Key]) -> list[TopicPartition]:
+    def _offsets(self, keys: Iterable[Place]) -> list[TopicPartition]:
         """Return the positions of partitions that have moved since they were last asked for."""
         offsets = []
         for topic, number in keys:
@@ -173,11 +170,11 @@ class KafkaBroker:
     def lag(self) -> int | None:
         """As `Broker.lag`, over the partitions of this process."""
         partitions = list(self._partitions.items())
-        return messages_behind(self._consumer, {key: partition.tracker.position for key, partition in partitions})
+        return self._questions.messages_behind({key: partition.tracker.position for key, partition in partitions})
 
     def problem(self) -> str | None:
         """As `Broker.problem`."""
-        return problem_of(self._consumer, self._topics)
+        return self._questions.problem(self._topics)
 
     def close(self, timeout_s: float) -> None:
         """As `Broker.close`."""
@@ -185,7 +182,7 @@ class KafkaBroker:
         self._consumer.close()
         self._dead_letters.close(timeout_s)
 
-    def _commit_now(self, keys: Iterable[_Key]) -> None:
+    def _commit_now(self, keys: Iterable[Place]) -> None:
         if offsets := self._offsets(keys):
             try:
                 self._consumer.commit(offsets=offsets, asynchronous=False)
@@ -219,7 +216,7 @@ class KafkaBroker:
         log.warning("partitions lost", extra={"partitions": [f"{each.topic}:{each.partition}" for each in partitions]})
         self._forget([(each.topic, each.partition) for each in partitions])
 
-    def _forget(self, keys: Sequence[_Key]) -> None:
+    def _forget(self, keys: Sequence[Place]) -> None:
         """Forget partitions: their open messages belong to whoever reads on."""
         for key in keys:
             self._partitions.pop(key, None)

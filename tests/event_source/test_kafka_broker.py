@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from event_source import kafka_broker, kafka_dead_letters, kafka_questions
+from event_source import kafka_broker, kafka_dead_letters
 from event_source.broker import OMITTED_HEADER, POSITION_HEADER
 from event_source.kafka_broker import KafkaAddress, KafkaBroker
 from event_source.message import Message
@@ -129,22 +129,6 @@ def test_an_error_after_which_the_client_does_nothing_more_ends_the_source(
     client.next_poll = lambda: Original(None, error=KafkaError(KafkaError._FENCED, "another has this id", True))
     with pytest.raises(KafkaException):
         broker.receive(10, 1_000, 0.0)
-
-
-def test_the_lag_of_many_partitions_is_looked_up_for_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    now, asked = [0.0], []
-
-    class Slow:
-        def get_watermark_offsets(self, partition: TopicPartition, *, timeout: float) -> tuple[int, int]:
-            asked.append(partition)
-            now[0] += timeout
-            return 0, 10
-
-    monkeypatch.setattr("event_source.kafka_questions.time.monotonic", lambda: now[0])
-    slow: Any = Slow()
-    assert kafka_questions.messages_behind(slow, {(GAME, number): 4 for number in range(2)}) == 12
-    assert kafka_questions.messages_behind(slow, {(GAME, number): 4 for number in range(1_000)}) is None
-    assert len(asked) < 10
 
 
 @pytest.mark.parametrize(
