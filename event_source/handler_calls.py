@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -20,10 +21,22 @@ log = logging.getLogger(__name__)
 
 METHOD = "/challenge.v1.EventService/ReportEvents"
 
+SERVICE_CONFIG = {
+    # A name may have several handlers. By default gRPC uses the first one that it reaches, and no other.
+    "loadBalancingConfig": [{"round_robin": {}}],
+    # A handler that is about to stop, or that cannot reach the database, is left out.
+    "healthCheckConfig": {"serviceName": "challenge.v1.EventService"},
+}
 OPTIONS = (
+    ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
     # A handler that came back is noticed within a second.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # One whose machine is gone is noticed within 20 s, idle or not, and by default only after more than a minute of
+    # calls that run into their time limit. Servers admit pings at this interval.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
 )
 
 Results: TypeAlias = Sequence[event_service_pb2.EventResult]

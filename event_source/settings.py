@@ -23,7 +23,10 @@ class HandlerSettings:
     """The event handler, and who this process is for it."""
 
     target: str = setting(
-        "SOURCE_HANDLER", default="127.0.0.1:50052", help="Host and port of the event handler.", check=check_target
+        "SOURCE_HANDLER",
+        default="127.0.0.1:50052",
+        help="Host and port of the event handler. A name may have several addresses: all are used in turn.",
+        check=check_target,
     )
     key: Secret | None = setting(
         "SOURCE_KEY", help="The key that the event source shows to the event handler; it needs the role `events:write`."

@@ -17,7 +17,7 @@ from shared.runtime.tls_material import TlsMaterial
 
 S = TypeVar("S")
 
-Options = Sequence[tuple[str, int]]
+Options = Sequence[tuple[str, int | str]]
 
 _OPTIONS: Options = (
     # Whoever calls retries, later and counted.

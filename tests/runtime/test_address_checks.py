@@ -47,6 +47,8 @@ WRONG = [
     (check_target, "game.example:0", "must be a host and a port"),
     (check_target, "game.example:port", "must be a host and a port"),
     (check_target, "::1:50060", "must be a host and a port"),
+    (check_target, "a.example:1,b.example:2", "must be a host and a port"),
+    (check_target, "ipv4:10.0.0.1:50060,10.0.0.2", "must be a host and a port"),
     (check_collector, "localhost:4317", "has no scheme, must begin with http://"),
 ]
 RIGHT = [
@@ -65,6 +67,8 @@ RIGHT = [
     (check_webhook, "https://game.example"),
     (check_target, "game.example:50060"),
     (check_target, "[::1]:50060"),
+    (check_target, "ipv4:10.0.0.1:50060,10.0.0.2:50061"),
+    (check_target, "ipv6:[::1]:50060,[::2]:50060"),
     (check_target, "dns:///game.example:443"),
     (check_target, "unix:/run/game.sock"),
     (check_collector, "http://localhost:4317"),
