@@ -88,6 +88,7 @@ def test_a_few_goals_are_read_by_keys_and_their_prefixes(crowded: Connection) ->
     columns = {name: [column for column in KEY_COLUMNS if column in cond] for name, cond in conditions.items()}
     assert columns == {
         "read_goal_tallies": ["schedule", "period_start", "source", "stat_code"],
+        "read_goal_tally": ["schedule", "period_start", "source", "stat_code"],
         "read_goal_completions": ["period_start", "goal_id"],
         "read_goal_completions_between": ["period_start", "goal_id"],
     }

@@ -106,6 +106,29 @@ def test_storing_completions_unpacks_those_of_the_goal_alone(packed: Connection)
     packed.execute("ROLLBACK")
 
 
+def test_a_completion_is_stored_alone_as_among_others(packed: Connection) -> None:
+    start = JANUARY + 3 * DAY
+    keys = [
+        CompletionKey(PLAYERS[0], goal_id, start + days * DAY, occurrence)
+        for goal_id in ("goal 1", "another goal")
+        for days in (0, 27)
+        for occurrence in (1, 2)
+    ]
+    record = CompletionRecord(1, "arena", ("tag",), 5, 1)
+    packed.execute("BEGIN")
+    among_others = completions.insert_missing(packed, dict.fromkeys(keys, record))
+    rows = packed.execute("SELECT * FROM completion WHERE user_id = $1 ORDER BY 1, 2, 3, 4", [PLAYERS[0]]).fetchall()
+    packed.execute("ROLLBACK")
+    packed.execute("BEGIN")
+    alone = set().union(*(completions.insert_missing(packed, {key: record}) for key in keys))
+    again = set().union(*(completions.insert_missing(packed, {key: record}) for key in keys))
+    same = packed.execute("SELECT * FROM completion WHERE user_id = $1 ORDER BY 1, 2, 3, 4", [PLAYERS[0]]).fetchall()
+    packed.execute("ROLLBACK")
+    assert alone == among_others == set(keys) - {CompletionKey(PLAYERS[0], "goal 1", start, 1)}
+    assert again == set()
+    assert same == rows
+
+
 def test_deliveries_of_completions_that_are_not_packed_unpack_nothing(packed: Connection) -> None:
     keys = [CompletionKey(player, "goal 1", JANUARY + 40 * DAY, 2) for player in PLAYERS]
     delivered = [str(uuid4()) for _ in keys]

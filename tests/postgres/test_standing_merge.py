@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import deepcopy
 from itertools import count
 
@@ -34,3 +35,36 @@ def test_merging_in_the_database_equals_merging_in_memory(
         for key, standing in added.items():
             expected.setdefault(key, Standing()).merge(deepcopy(standing))
         assert stored_standings.merge(either_connection, added) == {key: expected[key] for key in added}
+
+
+@given(st.lists(st.tuples(st.sets(st.tuples(periods, scopes), min_size=1, max_size=5), standings), max_size=5))
+def test_what_is_added_to_each_alike_is_merged_as_well(
+    either_connection: Connection, drawn: list[tuple[set[tuple[tuple[str, int], tuple[ScopeKind, str]]], Standing]]
+) -> None:
+    player = next(players)
+    expected: dict[StandingKey, Standing] = {}
+    for keys, standing in drawn:
+        added = {StandingKey(player, *period, *scope): deepcopy(standing) for period, scope in keys}
+        for key in added:
+            expected.setdefault(key, Standing()).merge(deepcopy(standing))
+        stored_standings.add(either_connection, added)
+    assert stored_of(either_connection, expected) == expected
+
+
+@given(batches)
+def test_what_is_added_to_several_players_is_that_of_each(
+    either_connection: Connection, drawn: list[dict[tuple[tuple[str, int], tuple[ScopeKind, str]], Standing]]
+) -> None:
+    added = {
+        StandingKey(player, *period, *scope): standing
+        for player, batch in zip(players, drawn, strict=False)
+        for (period, scope), standing in batch.items()
+    }
+    if added:
+        stored_standings.add(either_connection, added)
+    assert stored_of(either_connection, added) == added
+
+
+def stored_of(connection: Connection, keys: Iterable[StandingKey]) -> dict[StandingKey, Standing]:
+    """Return what is stored: merging nothing changes nothing."""
+    return stored_standings.merge(connection, {key: Standing() for key in keys})

@@ -81,8 +81,8 @@ def set_goal_active(
             return lambda: after
         # A completion that operators took back has its claim again.
         start = next(iter(records)).period_start
-        completed = completions.read_of_goals_later(connection, user_id, [start], [goal.id])
-        return lambda: after.with_completions(goal, completed()[start][goal.id])
+        completed = completions.read_new_later(connection, user_id, start, goal.id)
+        return lambda: after.with_completions(goal, completed())
 
     current = current_periods(catalogue, now)
     limited = active and is_limited(challenge, (goal,))

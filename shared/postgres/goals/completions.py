@@ -18,7 +18,9 @@ from shared.postgres.goals import settled_completions
 from shared.postgres.statements import filled, int_array, nullable_int_array, nullable_text_array, statement, text_array
 
 _INSERT = statement("insert_completions")
+_INSERT_ONE = statement("insert_completion")
 _READ_OF_GOALS = statement("read_completions_of_goals")
+_READ_NEW = statement("read_new_completions")
 _READ_OF_PERIODS = statement("read_completions_of_periods")
 _LOCK_UNCLAIMED = statement("lock_unclaimed")
 _LOCK = statement("lock_completion")
@@ -62,6 +64,9 @@ def insert_missing(connection: Connection, records: Mapping[CompletionKey, Compl
 
     Completions also count in statistics, which `shared.operations.statistics.standing_changes` updates.
     """
+    if len(records) == 1 and not connection.on_citus:
+        ((key, record),) = records.items()
+        return {key} if _insert_one(connection, key, record) else set()
     keys = sorted(records)
     values = [records[key] for key in keys]
     rows = _INSERT.rows(
@@ -77,6 +82,19 @@ def insert_missing(connection: Connection, records: Mapping[CompletionKey, Compl
     if connection.on_citus and stored:
         restore_claims(connection, sorted(stored))
     return stored
+
+
+def _insert_one(connection: Connection, key: CompletionKey, record: CompletionRecord) -> bool:
+    row = _INSERT_ONE.row(
+        connection,
+        *key,
+        record.complete_time,
+        record.challenge_id,
+        text_array(record.tags),
+        record.points,
+        record.active_since,
+    )
+    return row is not None
 
 
 def restore_claims(connection: Connection, stored: Sequence[CompletionKey]) -> None:
@@ -116,15 +134,16 @@ def read_of_goals(
     return _by_period(_READ_OF_GOALS.rows(connection, user_id, int_array(period_starts), text_array(goal_ids)))
 
 
-def read_of_goals_later(
-    connection: Connection, user_id: str, period_starts: Sequence[Instant], goal_ids: Sequence[str]
-) -> Callable[[], CompletionsByPeriod]:
-    """Read what `read_of_goals` returns by the next round trip, which may be that of COMMIT.
+def read_new_later(
+    connection: Connection, user_id: str, period_start: Instant, goal_id: str
+) -> Callable[[], dict[int, Completion]]:
+    """Read a player's completions of a goal in a period by the next round trip, which may be that of COMMIT.
 
-    Return a function that returns it after that.
+    Return a function that returns them by occurrence after that: those that this transaction has stored, and others
+    that are not packed.
     """
-    execution = _READ_OF_GOALS.defer(connection, user_id, int_array(period_starts), text_array(goal_ids))
-    return lambda: _by_period(execution.rows)
+    execution = _READ_NEW.defer(connection, user_id, period_start, goal_id)
+    return lambda: {occurrence: Completion(*fields) for occurrence, *fields in execution.rows}
 
 
 def read_of_periods(connection: Connection, user_id: str, period_starts: Sequence[Instant]) -> CompletionsByPeriod:

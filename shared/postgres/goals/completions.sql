@@ -41,6 +41,31 @@ WHERE (user_id, goal_id, period_start, occurrence) NOT IN (
 ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
 RETURNING user_id, goal_id, period_start, occurrence;
 
+-- name: insert_completion
+-- Do what insert_completions does for one completion on one server, and return a row if it was stored: in half of the time.
+-- $1 user_id, $2 goal_id, $3 period_start, $4 occurrence, $5 complete_time, $6 challenge_id, $7 tags, $8 points,
+-- $9 active_since
+INSERT INTO completion (
+    user_id, goal_id, period_start, occurrence, complete_time, challenge_id, tags, points, active_since
+)
+SELECT
+    $1, $2, instant($3), $4::integer, instant($5::bigint), $6::text, $7::text[], $8::bigint, instant($9::bigint)
+WHERE NOT EXISTS (
+    SELECT
+    FROM settled_completion
+    WHERE user_id = $1
+        AND to_start >= instant($3)
+        AND from_start <= instant($3)
+        AND $2 = ANY (goal_ids)
+        AND EXISTS (
+            SELECT
+            FROM unnest(goal_ids, period_starts, occurrences) AS packed (goal_id, start, number)
+            WHERE packed.goal_id = $2 AND packed.start = $3 AND coalesce(packed.number, 1) = $4
+        )
+)
+ON CONFLICT (user_id, period_start, goal_id, occurrence) DO NOTHING
+RETURNING true;
+
 -- name: take_reopened_completions
 -- Delete those of these completions that operators had taken back, and return them with the claims that stand, as the
 -- trigger of the table completion does where that is on one node.
@@ -189,6 +214,13 @@ FROM (
         )
 ) AS packed
 WHERE period_start = ANY ($2::bigint[]) AND goal_id = ANY ($3::text[]);
+
+-- name: read_new_completions
+-- Return a player's completions of a goal in a period that are not packed, as none is that the transaction has stored.
+-- $1 user_id, $2 period_start, $3 goal_id
+SELECT occurrence, complete_time, claim_time, claimed_rewards
+FROM completion
+WHERE user_id = $1 AND period_start = instant($2) AND goal_id = $3;
 
 -- name: read_completions_of_periods
 -- Return all completions of a player in these periods, each column an array; arrays are null where there are no rows,

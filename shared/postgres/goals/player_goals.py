@@ -9,7 +9,7 @@ current are ranges of starts, because a player's zones are known only afterwards
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.domain.current_periods import CurrentPeriods, Range
@@ -31,6 +31,7 @@ from shared.postgres.statements import statement, text_array
 
 _READ_ZONES = statement("read_zones_of_player")
 _READ_TALLIES = statement("read_goal_tallies")
+_READ_TALLY = statement("read_goal_tally")
 _READ_COMPLETIONS = statement("read_goal_completions")
 _READ_COMPLETIONS_BETWEEN = statement("read_goal_completions_between")
 _READ_CHOICES = statement("read_goal_choices")
@@ -72,9 +73,7 @@ def read_later(
         _read_separately(connection, user_id, goals, current),
         _READ_ZONES.precede(connection, user_id) if by_player else None,
         {
-            (schedule, source): _READ_TALLIES.precede(
-                connection, user_id, schedule, *ranges[schedule], source, text_array(sorted(codes))
-            )
+            (schedule, source): _read_tallies(connection, user_id, schedule, ranges[schedule], source, sorted(codes))
             for (schedule, source), codes in tallies.items()
         },
         [
@@ -86,6 +85,14 @@ def read_later(
         _READ_CHOICES.precede(connection, user_id, goal_ids),
     )
     return stored.view
+
+
+def _read_tallies(
+    connection: Connection, user_id: str, schedule: str, starts: Range, source: Source, codes: Sequence[str]
+) -> Execution:
+    if schedule == LIFETIME.text and len(codes) == 1:
+        return _READ_TALLY.precede(connection, user_id, source, codes[0])
+    return _READ_TALLIES.precede(connection, user_id, schedule, *starts, source, text_array(codes))
 
 
 class _SeparateReads(NamedTuple):

@@ -20,6 +20,17 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS tally;
 
+-- name: read_goal_tally
+-- Do what read_goal_tallies does for one stat and the lifetime: in two thirds of the time.
+-- $1 user_id, $2 source, $3 stat_code
+SELECT stat_code, sum, events, highest, day_count, latest, microseconds(period_start)
+FROM tally
+WHERE user_id = $1
+    AND schedule = 'lifetime'
+    AND period_start = timestamptz 'epoch'
+    AND source = $2
+    AND stat_code = $3;
+
 -- name: read_goal_completions
 -- Return a player's completions of goals in the period that begins at an instant. Of packed ones these are those of the
 -- lifetime: what belongs to periods that may be current is never packed.

@@ -9,6 +9,7 @@ from shared.postgres.connection import Connection
 from shared.postgres.statements import int_array, nullable_int_array, statement, text_array
 
 _MERGE = statement("merge_standings")
+_ADD = statement("add_to_standings")
 _STORE = statement("store_standings")
 SCOPE_KINDS = {kind.value: kind for kind in ScopeKind}
 
@@ -27,7 +28,26 @@ def merge(connection: Connection, added: Mapping[StandingKey, Standing]) -> dict
 
 def add(connection: Connection, added: Mapping[StandingKey, Standing]) -> None:
     """Do what `merge` does by the transaction's next round trip or COMMIT, and return nothing."""
-    _MERGE.defer(connection, *_columns(added))
+    (first_key, value), *others = added.items()
+    # A call of a player nearly always completes or claims one goal, which adds the same to each standing.
+    if any(key.user_id != first_key.user_id or other != value for key, other in others):
+        _MERGE.defer(connection, *_columns(added))
+        return
+    keys = sorted(added)
+    _ADD.defer(
+        connection,
+        first_key.user_id,
+        text_array([key.schedule for key in keys]),
+        int_array([key.period_start for key in keys]),
+        text_array([key.scope for key in keys]),
+        text_array([key.scope_id for key in keys]),
+        value.completed,
+        value.claimed,
+        value.points,
+        value.points_time,
+        value.fastest,
+        value.version,
+    )
 
 
 def store(connection: Connection, standings: Mapping[StandingKey, Standing]) -> None:
