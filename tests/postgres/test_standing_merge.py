@@ -38,7 +38,7 @@ def test_merging_in_the_database_equals_merging_in_memory(
 
 
 @given(st.lists(st.tuples(st.sets(st.tuples(periods, scopes), min_size=1, max_size=5), standings), max_size=5))
-def test_what_is_added_to_each_alike_is_merged_as_well(
+def test_adding_the_same_to_each_equals_merging(
     either_connection: Connection, drawn: list[tuple[set[tuple[tuple[str, int], tuple[ScopeKind, str]]], Standing]]
 ) -> None:
     player = next(players)
@@ -52,7 +52,7 @@ def test_what_is_added_to_each_alike_is_merged_as_well(
 
 
 @given(batches)
-def test_what_is_added_to_several_players_is_that_of_each(
+def test_adding_to_several_players_adds_to_each(
     either_connection: Connection, drawn: list[dict[tuple[tuple[str, int], tuple[ScopeKind, str]], Standing]]
 ) -> None:
     added = {
