@@ -87,7 +87,7 @@ def test_a_claim_of_everything_unpacks_only_what_is_claimed_in_part(packed: Data
     assert completions_by_table(database_url) == (len(GROWN.goals), 0)
 
 
-def test_a_claim_of_what_is_packed_takes_no_more_round_trips(database_url: str) -> None:
+def test_a_claim_of_what_is_packed_takes_no_more_round_trips(database_url: str, pytestconfig: pytest.Config) -> None:
     players = [f"player {number}" for number in range(4)]
     with proxy_to(database_url) as (proxy, url), opened(url, pool_size=1) as database:
         for user_id in players:
@@ -101,4 +101,6 @@ def test_a_claim_of_what_is_packed_takes_no_more_round_trips(database_url: str) 
             before = round_trips.count
             assert claimed(database, GROWN, user_id) == [*GROWN.goals]
             needed[user_id] = round_trips.count - before
-        assert (needed[players[1]], needed[players[3]]) == (3, 3)
+        # On a cluster some statements cannot share a round trip.
+        expected = 5 if pytestconfig.getoption("--citus") else 3
+        assert (needed[players[1]], needed[players[3]]) == (expected, expected)
