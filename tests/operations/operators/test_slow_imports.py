@@ -16,6 +16,9 @@ from tests.support.databases import connected, soon
 from tests.support.goals import catalogue_of, goal
 from tests.support.services import rows
 
+# Distributed tables have no triggers, which slow imports down here.
+pytestmark = pytest.mark.one_server
+
 CATALOGUE = catalogue_of(goal("goal"))
 SLOW = """
 CREATE FUNCTION slow_down() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -16,6 +16,8 @@ from itertools import count
 from typing import TypeAlias
 from uuid import uuid4
 
+import pytest
+
 from shared.domain.claims import ClaimState, RefusalReason
 from shared.domain.errors import ChallengeError
 from shared.domain.events import Event
@@ -46,6 +48,7 @@ from tests.support.goals import catalogue_of, goal
 from tests.support.rewards import PROVIDER, destination, dispatching, states
 from tests.support.services import ACTING, ManualClock
 from tests.support.strategies import FIRST_DAY, KILLS
+from tests.support.waiting import wait_until
 
 ROUTES = {RewardType.WALLET: PROVIDER}
 PLAYERS = [f"player {number}" for number in range(6)]
@@ -174,13 +177,21 @@ def busy(database_url: str) -> Iterator[tuple[Database, Deed]]:
         yield database, lambda _, __, ___: dispatcher.one_pass()
 
 
-def test_standings_agree_with_completions_claims_and_adjustments_at_every_instant(database_url: str) -> None:
+def test_standings_agree_with_completions_claims_and_adjustments_at_every_instant(
+    database_url: str, pytestconfig: pytest.Config
+) -> None:
     looks = 0
 
     def look(database: Database, _: random.Random, __: int) -> None:
         nonlocal looks
         looks += 1
-        assert recalculate(database, CATALOGUE, PLAYERS, soon()) == []
+        drifts = recalculate(database, CATALOGUE, PLAYERS, soon())
+        if drifts and pytestconfig.getoption("--citus"):
+            # Rows on the coordinator and on a node are not read as of one instant there: a real drift stays.
+            drifted = sorted({drift.key.user_id for drift in drifts})
+            wait_until(lambda: recalculate(database, CATALOGUE, drifted, soon()) == [])
+        else:
+            assert drifts == []
 
     with busy(database_url) as (database, deliver):
         at_once(database, deliver, look)
