@@ -88,7 +88,7 @@ def test_a_claim_is_delivered_at_once_whatever_the_clocks_of_its_processes(datab
         before = system_clock()
         wait_until(lambda: ahead.logged("started") and ahead.health("database") == "SERVING")
         ahead.challenges.ClaimReward(claim, wait_for_ready=True)
-        wait_until(lambda: rows(database_url, "SELECT 1 FROM reward_outbox WHERE state = 'GRANTED'"), 5)
+        wait_until(lambda: rows(database_url, "SELECT 1 FROM reward_outbox WHERE state = 'GRANTED'"))
         after = system_clock()
     (claimed,) = rows(database_url, "SELECT microseconds(create_time), microseconds(settle_time) FROM reward_outbox")
     assert before <= claimed[0] <= claimed[1] <= after

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from tests.operations.leaderboards.ranking_process import (
     play,
     wrong_score,
 )
+from tests.support.busy_machine import BUSY_FACTOR
 from tests.support.databases import connected, opened, soon
 from tests.support.flushing import flush
 from tests.support.postgres_dump import dump, restore
@@ -35,7 +35,7 @@ from tests.support.services import rows
 from tests.support.strategies import KILLS
 from tests.support.waiting import wait_until
 
-SECONDS = 15.0
+SECONDS = 15.0 * BUSY_FACTOR
 """A few passes of the duties, and a reconnection of the pool."""
 
 
@@ -71,7 +71,6 @@ def test_an_older_dump_restored_while_redis_lives_shows_within_seconds_what_it_h
     assert lost != before
 
     restore(database_url, tmp_path / "dump")
-    started = time.monotonic()
 
     def restored() -> bool:
         passes(process)
@@ -79,7 +78,6 @@ def test_an_older_dump_restored_while_redis_lives_shows_within_seconds_what_it_h
         return page is not None and page[:2] == (before or ((), 0))[:2]
 
     wait_until(restored, SECONDS)
-    assert time.monotonic() - started < SECONDS
     assert process.agrees()
     # Versions of the lost scores were higher: the new event counts all the same.
     play(process, 2)
