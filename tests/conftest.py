@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -149,18 +150,34 @@ def new_cluster(server_folder: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def migrated_cluster(server_folder: Path, new_cluster: Path) -> Path:
+    """Return the folder of a migrated cluster whose server has stopped. Migrating takes a second of CPU."""
+    # Imported here so that tests without a database do not need the library.
+    from shared.postgres.schema import migrate
+
+    folder = server_folder / "migrated-postgres"
+    server = _copy_of(new_cluster, folder)
+    try:
+        server.start()
+        migrate(server.url)
+    finally:
+        server.stop()
+    return folder
+
+
 @pytest.fixture
 def own_postgres(server_folder: Path, new_cluster: Path) -> Iterator[EmbeddedPostgres]:
     """Return a running server, without migrations, that the test may stop and kill."""
-    folder = server_folder / "own-postgres"
-    # The files belong to the server's account, which `shutil.copytree` would not keep.
-    subprocess.run(["cp", "-a", f"{new_cluster}/.", str(folder)], check=True)  # noqa: S607
-    server = EmbeddedPostgres(folder, settings=QUICK, scram_iterations=1)
-    try:
-        server.start()
+    with _running_copy(new_cluster, server_folder / "own-postgres") as server:
         yield server
-    finally:
-        server.remove()
+
+
+@pytest.fixture
+def migrated_postgres(server_folder: Path, migrated_cluster: Path) -> Iterator[EmbeddedPostgres]:
+    """Return a running migrated server that the test may stop and kill."""
+    with _running_copy(migrated_cluster, server_folder / "own-postgres") as server:
+        yield server
 
 
 @pytest.fixture
@@ -206,6 +223,24 @@ def own_valkey(server_folder: Path) -> Iterator[EmbeddedValkey]:
     """Return a running Valkey that the test may stop and kill."""
     with EmbeddedValkey(server_folder / "own-valkey") as server:
         yield server
+
+
+def _copy_of(cluster: Path, folder: Path) -> EmbeddedPostgres:
+    """Copy the folder of a cluster, and return the server of the copy, which does not run yet."""
+    # The files belong to the server's account, which `shutil.copytree` would not keep.
+    subprocess.run(["cp", "-a", f"{cluster}/.", str(folder)], check=True)  # noqa: S607
+    return EmbeddedPostgres(folder, settings=QUICK, scram_iterations=1)
+
+
+@contextmanager
+def _running_copy(cluster: Path, folder: Path) -> Iterator[EmbeddedPostgres]:
+    """Run a server on a copy of the folder of a cluster, and remove the copy."""
+    server = _copy_of(cluster, folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 def _embedded(version: Version, directory: Path) -> Iterator[PostgresServer]:

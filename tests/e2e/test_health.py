@@ -57,16 +57,15 @@ def report_now(events: ServiceProcess) -> int:
     return events.events.ReportEvent(ReportEventRequest(event=event), timeout=60).result.verdict
 
 
-def test_health_follows_an_outage_of_the_database(own_postgres: EmbeddedPostgres) -> None:
-    migrate(own_postgres.url)
-    with both(own_postgres.url) as services:
+def test_health_follows_an_outage_of_the_database(migrated_postgres: EmbeddedPostgres) -> None:
+    with both(migrated_postgres.url) as services:
         challenges, events = services
         for service in services:
             service.wait_until_serving()
         listing = ListChallengesRequest(user_id="player")
         before = challenges.challenges.ListChallenges(listing)
 
-        own_postgres.kill()
+        migrated_postgres.kill()
         wait_for_health(services, "NOT_SERVING", SHOWN_WITHIN_S)
         calls = (lambda: challenges.challenges.ListChallenges(listing), lambda: report_now(events))
         with ThreadPoolExecutor(len(calls)) as callers:
@@ -75,7 +74,7 @@ def test_health_follows_an_outage_of_the_database(own_postgres: EmbeddedPostgres
             assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
             assert refused.retry_after_s
 
-        own_postgres.start()
+        migrated_postgres.start()
         wait_for_health(services, "SERVING", HEALED_WITHIN_S)
         assert challenges.challenges.ListChallenges(listing) == before
         assert report_now(events) == VERDICT_APPLIED

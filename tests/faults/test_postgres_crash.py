@@ -8,7 +8,6 @@ import time
 import pytest
 
 from devstack.postgres import EmbeddedPostgres
-from shared.postgres.schema import migrate
 from tests.catalogue.documents import loaded
 from tests.support.busy_machine import BUSY_MACHINE_S
 from tests.support.event_callers import STREAM_CALLERS, UNARY_CALLERS, calling
@@ -30,16 +29,18 @@ CALLERS = UNARY_CALLERS + STREAM_CALLERS
     ("crashes", "away_s"), [(CRASHES, AWAY_S), pytest.param(CRASHES_SLOW, AWAY_SLOW_S, marks=pytest.mark.slow)]
 )
 def test_no_event_is_lost_counted_twice_or_acknowledged_during_a_crash(
-    own_postgres: EmbeddedPostgres, crashes: int, away_s: float
+    migrated_postgres: EmbeddedPostgres, crashes: int, away_s: float
 ) -> None:
-    migrate(own_postgres.url)
     clock = ManualClock()
     oracle = Oracle(clock.now, seed=crashes)
     serving_again_s = []
-    with event_service(own_postgres.url, loaded(DOCUMENT), clock=clock) as stub, calling(oracle, [stub], TIMEOUT_S):
+    with (
+        event_service(migrated_postgres.url, loaded(DOCUMENT), clock=clock) as stub,
+        calling(oracle, [stub], TIMEOUT_S),
+    ):
         for _ in range(crashes):
             oracle.wait_for_acknowledged(EVENTS_BETWEEN)
-            own_postgres.kill()
+            migrated_postgres.kill()
             back = time.monotonic() + away_s
             # Until every caller has failed once, responses to earlier commits may still arrive.
             oracle.wait_for_failed_calls(2 * CALLERS)
@@ -48,12 +49,12 @@ def test_no_event_is_lost_counted_twice_or_acknowledged_during_a_crash(
             while time.monotonic() < back:
                 oracle.wait_for_failed_calls(1)
             assert oracle.acknowledged == acknowledged
-            own_postgres.start()
+            migrated_postgres.start()
             started = time.monotonic()
             oracle.wait_for_acknowledged(1)
             serving_again_s.append(time.monotonic() - started)
         oracle.wait_for_acknowledged(EVENTS_BETWEEN)
-    with challenge_service(own_postgres.url, loaded(DOCUMENT), clock=clock) as reader:
+    with challenge_service(migrated_postgres.url, loaded(DOCUMENT), clock=clock) as reader:
         judgement = oracle.judge(reader)
     print(f"\n{crashes} crashes: {judgement}; serving again after {max(serving_again_s):.1f} s at most")  # noqa: T201
     judgement.assert_right()

@@ -11,7 +11,6 @@ import pytest
 
 from devstack.postgres import EmbeddedPostgres
 from devstack.valkey import EmbeddedValkey
-from shared.postgres.schema import migrate
 from tests.catalogue.documents import write_json
 from tests.faults.redis_load import DOCUMENT as RANKED
 from tests.faults.test_restored_database import hits, report, stored
@@ -52,18 +51,17 @@ def not_serving_because(service: ServiceProcess) -> str:
 
 
 def test_a_promotion_under_load_loses_and_doubles_nothing(
-    own_postgres: EmbeddedPostgres, server_folder: Path, tmp_path: Path
+    migrated_postgres: EmbeddedPostgres, server_folder: Path, tmp_path: Path
 ) -> None:
-    migrate(own_postgres.url)
     oracle = Oracle(time.time_ns() // 1_000, seed=19)
     with ExitStack() as servers:
-        second = servers.enter_context(standby_of(own_postgres, server_folder / "second", "second"))
-        require_standby(own_postgres, "second")
-        address = address_of(own_postgres, second)
+        second = servers.enter_context(standby_of(migrated_postgres, server_folder / "second", "second"))
+        require_standby(migrated_postgres, "second")
+        address = address_of(migrated_postgres, second)
         with playing(address, tmp_path, DATABASE_SYNCHRONOUS="required") as (handler, challenges):
             with calling(oracle, [handler.events]):
                 oracle.wait_for_acknowledged(EVENTS_BETWEEN)
-                own_postgres.kill()
+                migrated_postgres.kill()
                 promote(second)
                 # The new primary has no standby yet: it would be unsafe to acknowledge anything.
                 wait_until(lambda: NO_STANDBY in not_serving_because(handler), SWITCHED_S)
@@ -82,16 +80,15 @@ def test_a_promotion_under_load_loses_and_doubles_nothing(
 
 
 def test_nothing_is_acknowledged_while_the_standby_is_away(
-    own_postgres: EmbeddedPostgres, server_folder: Path, tmp_path: Path
+    migrated_postgres: EmbeddedPostgres, server_folder: Path, tmp_path: Path
 ) -> None:
-    migrate(own_postgres.url)
     oracle = Oracle(time.time_ns() // 1_000, seed=20)
-    with standby_of(own_postgres, server_folder / "second", "second") as second:
-        require_standby(own_postgres, "second")
-        with playing(own_postgres.url, tmp_path, DATABASE_SYNCHRONOUS="required") as (handler, challenges):
+    with standby_of(migrated_postgres, server_folder / "second", "second") as second:
+        require_standby(migrated_postgres, "second")
+        with playing(migrated_postgres.url, tmp_path, DATABASE_SYNCHRONOUS="required") as (handler, challenges):
             with calling(oracle, [handler.events]):
                 oracle.wait_for_acknowledged(EVENTS_BETWEEN)
-                link = Link(own_postgres, second)
+                link = Link(migrated_postgres, second)
                 link.cut()
                 wait_until(lambda: STANDBY_AWAY in not_serving_because(handler), SWITCHED_S)
                 oracle.wait_for_failed_calls(2 * CALLERS)
@@ -108,12 +105,11 @@ def test_nothing_is_acknowledged_while_the_standby_is_away(
 
 
 def test_redis_that_is_ahead_of_a_promoted_standby_is_rebuilt(
-    own_postgres: EmbeddedPostgres, own_valkey: EmbeddedValkey, server_folder: Path, tmp_path: Path
+    migrated_postgres: EmbeddedPostgres, own_valkey: EmbeddedValkey, server_folder: Path, tmp_path: Path
 ) -> None:
-    migrate(own_postgres.url)
     settings = {"CATALOGUE": str(write_json(tmp_path / "catalogue.json", RANKED)), "REDIS_URL": own_valkey.url}
-    with standby_of(own_postgres, server_folder / "second", "second") as second:
-        address = address_of(own_postgres, second)
+    with standby_of(migrated_postgres, server_folder / "second", "second") as second:
+        address = address_of(migrated_postgres, second)
         with (
             serving("event_handler", address, **settings) as handler,
             serving("challenge_service", address, **settings) as challenges,
@@ -121,10 +117,10 @@ def test_redis_that_is_ahead_of_a_promoted_standby_is_rebuilt(
             report(handler, PLAYERS, 1)
             wait_until(lambda: hits(challenges) == (PLAYERS, [1, 1, 1]))
             wait_until(lambda: stored(second.url) == (PLAYERS, [1, 1, 1]))
-            Link(own_postgres, second).cut()
+            Link(migrated_postgres, second).cut()
             report(handler, PLAYERS, 5)
             wait_until(lambda: hits(challenges) == (PLAYERS, [6, 6, 6]))
-            own_postgres.kill()
+            migrated_postgres.kill()
             promote(second)
             wait_until(lambda: hits(challenges) == (PLAYERS, [1, 1, 1]), SWITCHED_S)
             report(handler, PLAYERS, 2)
@@ -132,14 +128,13 @@ def test_redis_that_is_ahead_of_a_promoted_standby_is_rebuilt(
 
 
 def test_leaderboards_come_from_a_standby_while_there_is_one(
-    own_postgres: EmbeddedPostgres, server_folder: Path, tmp_path: Path
+    migrated_postgres: EmbeddedPostgres, server_folder: Path, tmp_path: Path
 ) -> None:
-    migrate(own_postgres.url)
     settings = {"CATALOGUE": str(write_json(tmp_path / "catalogue.json", RANKED))}
     with (
-        standby_of(own_postgres, server_folder / "second", "second") as second,
-        serving("event_handler", own_postgres.url, **settings) as handler,
-        serving("challenge_service", own_postgres.url, DATABASE_STANDBY_URL=second.url, **settings) as challenges,
+        standby_of(migrated_postgres, server_folder / "second", "second") as second,
+        serving("event_handler", migrated_postgres.url, **settings) as handler,
+        serving("challenge_service", migrated_postgres.url, DATABASE_STANDBY_URL=second.url, **settings) as challenges,
     ):
         wait_until(lambda: challenges.health("standby") == "SERVING")
         report(handler, PLAYERS, 1)

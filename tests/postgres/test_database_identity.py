@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from devstack.postgres import EmbeddedPostgres
 from shared.postgres import database_identity
-from shared.postgres.schema import migrate
 from tests.support.databases import connected, opened, soon
 
 
-def test_a_promoted_replica_keeps_the_key_and_has_another_timeline(own_postgres: EmbeddedPostgres) -> None:
-    migrate(own_postgres.url)
-    with opened(own_postgres.url, pool_size=1) as database:
+def test_a_promoted_replica_keeps_the_key_and_has_another_timeline(migrated_postgres: EmbeddedPostgres) -> None:
+    with opened(migrated_postgres.url, pool_size=1) as database:
         before = database.autocommit(database_identity.read, soon())
-    own_postgres.stop()
-    (own_postgres.data / "standby.signal").touch()
-    own_postgres.start()
-    with connected(own_postgres.url) as connection:
+    migrated_postgres.stop()
+    (migrated_postgres.data / "standby.signal").touch()
+    migrated_postgres.start()
+    with connected(migrated_postgres.url) as connection:
         replica = database_identity.read(connection)
         assert (replica.key, replica.timeline) == (before.key, ""), "a replica knows no timeline of its own"
         connection.execute("SELECT pg_promote()")

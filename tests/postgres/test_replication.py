@@ -46,10 +46,9 @@ def opened(url: str, *, required: bool = True, pool_size: int = 2) -> Iterator[D
 
 
 @pytest.fixture
-def primary(own_postgres: EmbeddedPostgres) -> EmbeddedPostgres:
+def primary(migrated_postgres: EmbeddedPostgres) -> EmbeddedPostgres:
     """Return a migrated server without a standby."""
-    migrate(own_postgres.url)
-    return own_postgres
+    return migrated_postgres
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 from devstack.postgres import EmbeddedPostgres
 from shared.postgres import stale_reads
 from shared.postgres.connection import Connection
-from shared.postgres.schema import migrate
 from shared.postgres.stale_reads import StaleReads
 from shared.postgres.statements import statement
 from tests.support.databases import opened, soon
@@ -46,20 +45,19 @@ def test_without_a_standby_the_primary_is_read(database_url: str) -> None:
 
 
 def test_a_standby_is_read_while_it_keeps_up(
-    own_postgres: EmbeddedPostgres, server_folder: Path, monkeypatch: pytest.MonkeyPatch
+    migrated_postgres: EmbeddedPostgres, server_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    migrate(own_postgres.url)
     with (
-        standby_of(own_postgres, server_folder / "standby", "standby") as standby,
-        reading(own_postgres.url, standby.url) as reads,
+        standby_of(migrated_postgres, server_folder / "standby", "standby") as standby,
+        reading(migrated_postgres.url, standby.url) as reads,
     ):
         assert not reads_standby(reads), "it was not asked yet"
         wait_until(lambda: reads.probe() is None)
         assert reads_standby(reads)
 
-        link = Link(own_postgres, standby)
+        link = Link(migrated_postgres, standby)
         link.cut()
-        execute(own_postgres, "CREATE TABLE behind ()")
+        execute(migrated_postgres, "CREATE TABLE behind ()")
         assert reads.probe() is None, "a moment behind is not too far"
         assert reads_standby(reads)
         monkeypatch.setattr(stale_reads, "LAG_MAX_S", 0.0)
@@ -75,11 +73,10 @@ def test_a_standby_is_read_while_it_keeps_up(
         assert reads.probe() is not None
 
 
-def test_a_promoted_standby_is_not_read(own_postgres: EmbeddedPostgres, server_folder: Path) -> None:
-    migrate(own_postgres.url)
+def test_a_promoted_standby_is_not_read(migrated_postgres: EmbeddedPostgres, server_folder: Path) -> None:
     with (
-        standby_of(own_postgres, server_folder / "standby", "standby") as standby,
-        reading(own_postgres.url, standby.url) as reads,
+        standby_of(migrated_postgres, server_folder / "standby", "standby") as standby,
+        reading(migrated_postgres.url, standby.url) as reads,
     ):
         wait_until(lambda: reads.probe() is None)
         promote(standby)
@@ -88,11 +85,10 @@ def test_a_promoted_standby_is_not_read(own_postgres: EmbeddedPostgres, server_f
 
 
 def test_a_standby_of_another_database_is_not_read(
-    own_postgres: EmbeddedPostgres, server_folder: Path, database_url: str
+    migrated_postgres: EmbeddedPostgres, server_folder: Path, database_url: str
 ) -> None:
-    migrate(own_postgres.url)
     with (
-        standby_of(own_postgres, server_folder / "standby", "standby") as standby,
+        standby_of(migrated_postgres, server_folder / "standby", "standby") as standby,
         reading(database_url, standby.url) as reads,
     ):
         assert reads.probe() in (
