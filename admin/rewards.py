@@ -233,8 +233,15 @@ def show_grant_report(report: Report) -> None:
         say(f"granted, not claimed: {grant_id}")
     for key in report.claimed_without_grant:
         say(f"claimed, without a grant: {key.goal_id} of {key.user_id}, period: {period_text(key.period_start)}")
+    for grant_id in report.granted_twice:
+        say(f"stored twice: {grant_id}")
+    for key in report.completed_twice:
+        of_occurrence = "" if key.occurrence == 1 else f", occurrence {key.occurrence}"
+        say(f"completed twice: {key.goal_id} of {key.user_id}, period: {period_text(key.period_start)}{of_occurrence}")
     if report.agrees:
         say("every claim has its grant, and every grant its claim")
+    if report.granted_twice or report.completed_twice:
+        say("docs/rewards.md says what to do about what is stored twice")
 
 
 def _reward(grant: KeptGrant) -> str:

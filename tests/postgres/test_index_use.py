@@ -159,6 +159,7 @@ def test_every_statement_on_player_tables_has_a_plan_test() -> None:
     without_looking = {"insert_adjustment", "insert_new_events", "insert_event_on_node", "write_a_page"}
     the_whole_queue = {"lock_queue_count", "drop_queue_marks", "make_queue_marks", "queue_depths"}
     for_operators = {"list_grants", "count_grants", "granted_not_claimed", "claimed_without_grant"}
+    for_operators |= {"granted_twice", "completed_twice"}
     # These join a temporary table of an import.
     of_imports = {"claim_known_completions", "store_imported_tallies"}
     of_imports |= {"keep_request_ids_apart", "find_unstored_claim"}

@@ -79,11 +79,17 @@ class Report(NamedTuple):
     """Up to `EXAMPLES_MAX` grants. There should be none."""
     claimed_without_grant: list[CompletionKey]
     """Up to `EXAMPLES_MAX` completions. There should be none."""
+    granted_twice: list[UUID]
+    """Up to `EXAMPLES_MAX` grants that are stored more than once. There should be none."""
+    completed_twice: list[CompletionKey]
+    """Up to `EXAMPLES_MAX` completions that are. There should be none."""
 
     @property
     def agrees(self) -> bool:
-        """True if every claim has its grant and every grant its claim."""
-        return not self.granted_not_claimed and not self.claimed_without_grant
+        """True if every claim has its grant and every grant its claim, and each is stored once."""
+        return not (
+            self.granted_not_claimed or self.claimed_without_grant or self.granted_twice or self.completed_twice
+        )
 
 
 def report(database: Database, deadline: float) -> Report:
@@ -93,6 +99,8 @@ def report(database: Database, deadline: float) -> Report:
             grant_admin.count_grants(connection),
             grant_admin.granted_not_claimed(connection, EXAMPLES_MAX),
             grant_admin.claimed_without_grant(connection, EXAMPLES_MAX),
+            grant_admin.granted_twice(connection, EXAMPLES_MAX),
+            grant_admin.completed_twice(connection, EXAMPLES_MAX),
         ),
         deadline,
     )

@@ -25,6 +25,8 @@ _READ_AUDIT = statement("read_audit")
 _COUNT = statement("count_grants")
 _GRANTED_NOT_CLAIMED = statement("granted_not_claimed")
 _CLAIMED_WITHOUT_GRANT = statement("claimed_without_grant")
+_GRANTED_TWICE = statement("granted_twice")
+_COMPLETED_TWICE = statement("completed_twice")
 
 
 SETTLED = frozenset({ClaimState.GRANTED, ClaimState.REFUSED, ClaimState.REFUNDED})
@@ -143,6 +145,16 @@ def granted_not_claimed(connection: Connection, count: int) -> list[UUID]:
 def claimed_without_grant(connection: Connection, count: int) -> list[CompletionKey]:
     """Return at most `count` claimed completions whose grant is missing."""
     return list(map(CompletionKey._make, _CLAIMED_WITHOUT_GRANT.rows(connection, count)))
+
+
+def granted_twice(connection: Connection, count: int) -> list[UUID]:
+    """Return at most `count` grants that are stored more than once."""
+    return [grant_id for (grant_id,) in _GRANTED_TWICE.rows(connection, count)]
+
+
+def completed_twice(connection: Connection, count: int) -> list[CompletionKey]:
+    """Return at most `count` completions that are stored more than once."""
+    return list(map(CompletionKey._make, _COMPLETED_TWICE.rows(connection, count)))
 
 
 def _grant(row: Sequence[Any]) -> KeptGrant:

@@ -176,3 +176,23 @@ WHERE completion.claimed_rewards & (1 << (reward.number - 1)) <> 0
     AND completion.claim_time >= coalesce((SELECT dropped_until FROM grant_history), '-infinity')
     AND outbox.user_id IS NULL
 LIMIT $1::integer;
+
+-- name: granted_twice
+-- Return the ids of grants that are stored more than once: twice in the history, or there and in the outbox. There are none
+-- unless rows were changed by hand, or a release before stored a completion twice.
+-- $1 count_max
+SELECT grant_id FROM reward_claim GROUP BY user_id, grant_id HAVING count(*) > 1 LIMIT $1::integer;
+
+-- name: completed_twice
+-- Return completions that are stored more than once: twice packed, or as two of packed, a row of its own, and taken back.
+-- There are none for the same reasons.
+-- $1 count_max
+SELECT user_id, goal_id, period_start, occurrence
+FROM (
+    SELECT user_id, goal_id, period_start, occurrence FROM every_completion
+    UNION ALL
+    SELECT user_id, goal_id, period_start, occurrence FROM reopened_completion
+) AS stored
+GROUP BY user_id, goal_id, period_start, occurrence
+HAVING count(*) > 1
+LIMIT $1::integer;
