@@ -98,7 +98,7 @@ def _insert_one(connection: Connection, key: CompletionKey, record: CompletionRe
 
 
 def restore_claims(connection: Connection, stored: Sequence[CompletionKey]) -> None:
-    """Give completions that are stored again, and were never claimed since, their claims back.
+    """Give completions that are stored again, and were claimed fewer times since, their claims back.
 
     Where tables are not distributed a trigger does so for those that are inserted.
     """
@@ -189,10 +189,13 @@ def lock(connection: Connection, key: CompletionKey) -> HeldClaim | None:
         # Another transaction may have unpacked it since.
         settled_completions.unpack_named(connection, [key])
         row = _LOCK.row(connection, *key)
-    if row is not None:
-        return HeldClaim(row[0], row[1], tuple(row[2]))
-    row = _LOCK_REOPENED.row(connection, *key)
-    return None if row is None else HeldClaim(row[0], row[1], tuple(row[2]), reopened=True)
+    if row is None:
+        row = _LOCK_REOPENED.row(connection, *key)
+        if row is not None:
+            return HeldClaim(row[0], row[1], tuple(row[2]), reopened=True)
+        # An event may have completed the goal again since the look before. No operator takes it back now.
+        row = _LOCK.row(connection, *key)
+    return None if row is None else HeldClaim(row[0], row[1], tuple(row[2]))
 
 
 class Released(NamedTuple):

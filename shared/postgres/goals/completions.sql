@@ -81,7 +81,7 @@ RETURNING
     microseconds(reopened.claim_time), reopened.claim_number, reopened.claimed_rewards;
 
 -- name: return_claims
--- Let stored completions that were never claimed since have the claims that stood while they were taken back.
+-- Let stored completions that were claimed fewer times have the claims that stood while they were taken back.
 -- $1 user_ids, $2 goal_ids, $3 period_starts, $4 occurrences, $5 claim_times, $6 claim_numbers, $7 claimed_rewards
 UPDATE completion
 SET
@@ -95,7 +95,7 @@ WHERE completion.user_id = again.user_id
     AND completion.goal_id = again.goal_id
     AND completion.period_start = instant(again.start)
     AND completion.occurrence = again.occurrence
-    AND completion.claim_number = 0;
+    AND completion.claim_number < again.claim_number;
 
 -- name: lock_unclaimed
 -- Lock a completion that has an unclaimed reward; return the number of its next claim, where it counts, and what is

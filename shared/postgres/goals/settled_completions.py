@@ -66,12 +66,8 @@ def unpack(connection: Connection, user_ids: Collection[str], before: Instant | 
     completions are packed until the transaction ends. Call it before the transaction locks rows of the players. Raise
     `NodeAway` as `hold_on_nodes` does.
     """
-    players = text_array(sorted(user_ids))
-    if connection.on_citus:
-        hold_on_nodes(connection, user_ids)
-    else:
-        _LOCK.precede(connection, players)
-    return int(_UNPACK.value(connection, players, before))
+    hold(connection, user_ids)
+    return int(_UNPACK.value(connection, text_array(sorted(user_ids)), before))
 
 
 def unpack_named(connection: Connection, keys: Collection[CompletionKey]) -> int:
@@ -80,13 +76,11 @@ def unpack_named(connection: Connection, keys: Collection[CompletionKey]) -> int
     Others of their months stay packed. None of the players' completions are packed until the transaction ends.
     """
     user_ids, goal_ids, starts, occurrences = zip(*sorted(keys), strict=True)
-    players = text_array(user_ids)
-    if connection.on_citus:
-        hold_on_nodes(connection, set(user_ids))
-    else:
-        _LOCK.precede(connection, players)
+    hold(connection, set(user_ids))
     return int(
-        _UNPACK_NAMED.value(connection, players, text_array(goal_ids), int_array(starts), int_array(occurrences))
+        _UNPACK_NAMED.value(
+            connection, text_array(user_ids), text_array(goal_ids), int_array(starts), int_array(occurrences)
+        )
     )
 
 
@@ -102,6 +96,17 @@ def unpack_named_later(connection: Connection, keys: Collection[CompletionKey]) 
     else:
         _LOCK.defer(connection, players)
     _UNPACK_NAMED.defer(connection, players, text_array(goal_ids), int_array(starts), int_array(occurrences))
+
+
+def hold(connection: Connection, user_ids: Collection[str]) -> None:
+    """Let no others pack, unpack, take back or import completions of these players until the transaction ends.
+
+    It is executed in the round trip of the next statement, or on a cluster, where `NodeAway` is raised, before it.
+    """
+    if connection.on_citus:
+        hold_on_nodes(connection, user_ids)
+    else:
+        _LOCK.precede(connection, text_array(sorted(user_ids)))
 
 
 def hold_on_nodes(connection: Connection, user_ids: Collection[str]) -> None:

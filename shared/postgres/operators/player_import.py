@@ -13,7 +13,8 @@ from shared.domain.tally import Tally, TallyKey
 from shared.postgres.connection import Connection
 from shared.postgres.events import tallies
 from shared.postgres.events.tallies import stat_of, stretches_of
-from shared.postgres.goals import completions, settled_completions
+from shared.postgres.goals import completions, held_tallies, settled_completions
+from shared.postgres.goals.held_tallies import HeldTally
 from shared.postgres.operators.copied_rows import RowEncoder
 from shared.postgres.statements import statement, text_array
 
@@ -77,14 +78,15 @@ def store(
 
     A row is the columns that it has, as JSON has them.
 
-    Tallies are added to those that are there. Completions that are there and were never claimed are claimed if the
-    rows say so, also those of reopened completions. Of other tables, rows that are there stay as they are. Packed
-    completions of the players are unpacked.
+    Tallies are added to those that are there. Completions that are there and were claimed fewer times than the rows
+    say are claimed as these say, also by rows of reopened completions. Of other tables, rows that are there stay as
+    they are. Packed completions of the players are unpacked.
 
     Raise `ClaimUnstored`.
     """
     players = sorted(known)
     settled_completions.unpack(connection, players)
+    made = _hold_tallies(connection, rows)
     total = 0
     for table, of_table in rows.items():
         _STAGE.rows(connection, table)
@@ -114,10 +116,29 @@ def store(
                 _RECOUNT.rows(connection, text_array(players))
         if stored < len(of_table) and table == "completion":
             _CLAIM_KNOWN.rows(connection)
-        if table == "reopened_completion":
+        if table == "reopened_completion" or (table == "completion" and connection.on_citus):
             _return_claims(connection, players)
         _FIND_AS_PLANNED.rows(connection)
+    held_tallies.drop(connection, made)
     return total
+
+
+def _hold_tallies(connection: Connection, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[HeldTally]:
+    """Let no event complete a goal whose reopened completion the rows bring: neither would see the other.
+
+    Return the tallies that were stored for that. Those that the rows bring are locked when they are stored.
+    """
+    reopened = rows.get("reopened_completion")
+    if not reopened:
+        return []
+    stats = held_tallies.read_stats(connection, {row["goal_id"] for row in reopened})
+    brought = {
+        HeldTally(row["user_id"], row["source"], row.get("stat_code", ""))
+        for row in rows.get("tally", ())
+        if row.get("schedule", _LIFETIME["schedule"]) == _LIFETIME["schedule"]
+    }
+    wanted = {HeldTally(row["user_id"], *stats[row["goal_id"]]) for row in reopened if row["goal_id"] in stats}
+    return held_tallies.hold(connection, wanted - brought)
 
 
 def _tallies_without(connection: Connection, stored: Collection[tuple[Any, ...]]) -> Mapping[TallyKey, Tally]:

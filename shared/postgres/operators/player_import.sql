@@ -106,16 +106,22 @@ SELECT
 FROM import_row;
 
 -- name: claim_known_completions
--- Give completions that were stored before, and never claimed, the claims that the rows bring: their rewards were granted.
+-- Give completions that were stored before, and were claimed fewer times, the claims that the rows bring: their rewards were
+-- granted. What is claimed stays claimed, and the next claim has a number of its own.
 UPDATE completion AS stored
-SET claim_time = line.claim_time, claim_number = line.claim_number, claimed_rewards = line.claimed_rewards
+SET
+    claim_time = coalesce(line.claim_time, stored.claim_time),
+    claim_number = line.claim_number,
+    claimed_rewards = CASE
+        WHEN line.claim_time IS NULL THEN stored.claimed_rewards
+        ELSE coalesce(line.claimed_rewards | stored.claimed_rewards, line.claimed_rewards, stored.claimed_rewards)
+    END
 FROM import_row AS line
-WHERE line.claim_number > 0
+WHERE line.claim_number > stored.claim_number
     AND stored.user_id = line.user_id
     AND stored.goal_id = line.goal_id
     AND stored.period_start = line.period_start
-    AND stored.occurrence = line.occurrence
-    AND stored.claim_number = 0;
+    AND stored.occurrence = line.occurrence;
 
 -- name: read_reopened_of_players
 -- Return the completions of players that operators have taken back.

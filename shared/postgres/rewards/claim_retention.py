@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 from uuid import UUID
 
@@ -41,19 +42,33 @@ def end_of_range(connection: Connection, after: str, claims: int) -> str | None:
 
 def delete_claims(connection: Connection, after: str, last: str, before: Instant) -> int:
     """Delete settled claims of a range of players whose completions were carried forward, and return their number."""
-    old = [OldClaim(CompletionKey(*row[:4]), *row[4:]) for row in _READ_OLD.rows(connection, after, last, before)]
-    if not old:
+    players = {claim.key.user_id for claim in _without_completion(connection, after, last, before)}
+    if not players:
         return 0
+    # A completion may have been taken back, or brought by an import, between the looks at it: now none is.
+    settled_completions.hold(connection, players)
+    gone = _without_completion(connection, after, last, before, players)
+    if not gone:
+        return 0
+    by_table = [text_array([str(claim.grant_id) for claim in gone if claim.moved is moved]) for moved in (False, True)]
+    return int(_DELETE.value(connection, *by_table))
+
+
+def _without_completion(
+    connection: Connection, after: str, last: str, before: Instant, held: Collection[str] | None = None
+) -> list[OldClaim]:
+    """Return old claims of completions that were carried forward; with `held`, of these players."""
+    old = [OldClaim(CompletionKey(*row[:4]), *row[4:]) for row in _READ_OLD.rows(connection, after, last, before)]
+    if held is not None:
+        old = [claim for claim in old if claim.key.user_id in held]
+    if not old:
+        return []
     # In this order: what is carried forward meanwhile is in the way of nothing.
     user_ids = sorted({claim.key.user_id for claim in old})
     carried = {(*goal,) for goal in _READ_CARRIED.rows(connection, text_array(user_ids))}
     old = [claim for claim in old if claim.key[:2] in carried]
     kept = settled_completions.stored_of(connection, {claim.key for claim in old})
-    gone = [claim for claim in old if claim.key not in kept]
-    if not gone:
-        return 0
-    by_table = [text_array([str(claim.grant_id) for claim in gone if claim.moved is moved]) for moved in (False, True)]
-    return int(_DELETE.value(connection, *by_table))
+    return [claim for claim in old if claim.key not in kept]
 
 
 def delete_audits(connection: Connection, now: Instant, kept: Microseconds) -> int:
