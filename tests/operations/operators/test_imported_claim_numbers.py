@@ -100,7 +100,7 @@ def test_a_completion_that_was_claimed_more_often_elsewhere_has_the_newest_claim
     assert claim(claimed) == 4
 
 
-def test_what_is_claimed_stays_claimed(claimed: Database, database_url: str) -> None:
+def test_a_claimed_completion_stays_claimed(claimed: Database, database_url: str) -> None:
     bring(claimed, completion=[completion(2, claimed=False)], reward_outbox=grants([1, 2]))
     assert rows(database_url, NUMBERS.format("completion")) == [(2, True)]
 

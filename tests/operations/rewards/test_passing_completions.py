@@ -1,4 +1,4 @@
-"""What looks for a completion in several tables finds it, wherever it goes meanwhile."""
+"""A look for a completion in several tables finds it, wherever it goes meanwhile."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 
 def wait_for(url: str, number: int, call: Future[Any]) -> None:
-    """Wait until so many sessions wait for locks, or a call has ended."""
+    """Wait until this number of sessions wait for locks, or a call has ended."""
     wait_until(lambda: rows(url, WAITING) == [(number,)] or call.done())
 
 

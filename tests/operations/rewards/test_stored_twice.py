@@ -53,7 +53,7 @@ def claim(database: Database, key: CompletionKey) -> None:
 
 
 @pytest.mark.parametrize("moved", [False, True], ids=["in the outbox", "in the history"])
-def test_what_is_stored_twice_is_reported_and_can_be_stored_once(
+def test_damage_is_reported_and_the_documented_statements_end_it(
     database: Database, database_url: str, moved: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     let_grants_move(database_url)
