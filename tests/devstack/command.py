@@ -67,7 +67,7 @@ class Command:
 
     def wait(self) -> int:
         """Wait for the process and return its exit status."""
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
 
 
 def is_running(pid: int) -> bool:

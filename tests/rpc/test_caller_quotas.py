@@ -124,14 +124,14 @@ def batch(count: int) -> bytes:
 
 
 def test_a_caller_that_floods_is_refused_and_another_is_not() -> None:
-    with limited("calls_per_s = 20") as server:
+    with limited("calls_per_s = 10") as server:
         began = time.monotonic()
         flooding = [server.call(FLOODING, LIST) for _ in range(CALLS)]
         took_s = time.monotonic() - began
         calm = [server.call(CALM, LIST) for _ in range(CALLS)]
         refused = [error for error in flooding if error is not None]
         assert calm == [None] * CALLS
-        assert len(flooding) - len(refused) <= 20 + 20 * took_s + 1
+        assert len(flooding) - len(refused) <= 10 + 10 * took_s + 1
         reason, limit, delay_s = limit_of(refused[0])
         assert (reason, limit) == ("CALLER_LIMIT_REACHED", "calls_per_s")
         assert 0 < delay_s <= 1
@@ -180,24 +180,29 @@ def test_only_new_players_count_against_their_limit() -> None:
             return server.call(FLOODING, METHOD, request.SerializeToString())
 
         assert [initialize("known") for _ in range(20)] == [None] * 20
+        began = time.monotonic()
         errors = [initialize(f"new {number}") for number in range(10)]
+        took_s = time.monotonic() - began
         refused = [error for error in errors if error is not None]
-        assert len(refused) >= 6
+        assert len(errors) - len(refused) <= 2 + 2 * took_s + 1
         assert limit_of(refused[0])[:2] == ("CALLER_LIMIT_REACHED", "new_players_per_s")
 
 
 def test_streams_beyond_the_limit_are_refused() -> None:
     with limited("streams_per_s = 1") as server:
-        first, first_requests = server.stream(FLOODING)
-        first_requests.put(batch(1))
-        assert next(first)
-        second, second_requests = server.stream(FLOODING)
-        second_requests.put(batch(1))
-        with pytest.raises(grpc.RpcError) as refused:
-            next(second)
-        assert limit_of(refused.value)[:2] == ("CALLER_LIMIT_REACHED", "streams_per_s")
-        for requests in (first_requests, second_requests):
+        began = time.monotonic()
+        streams = [server.stream(FLOODING) for _ in range(3)]
+        refused = []
+        for call, requests in streams:
+            requests.put(batch(1))
+            try:
+                assert next(call)
+            except grpc.RpcError as error:
+                refused.append(limit_of(error)[:2])
             requests.put(None)
+        took_s = time.monotonic() - began
+        assert len(streams) - len(refused) <= 1 + took_s
+        assert set(refused) == {("CALLER_LIMIT_REACHED", "streams_per_s")}
 
 
 def test_a_stream_is_held_back_and_ended_only_by_a_large_debt() -> None:
