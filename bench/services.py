@@ -42,7 +42,7 @@ class ServerProcess(Child):
         """Describe a process whose whole environment is `env`. An `output` has to pass its lines to `_read`."""
         self._serving = threading.Event()
         self._port = 0
-        self._metrics_port = 0
+        self._metrics_port = self._http_port = 0
 
         command = [sys.executable, "-m", module, *arguments]
         super().__init__(module, command, output=output or Lines(self._read), env=env or {}, cwd=ROOT, grace_s=STOP_S)
@@ -57,6 +57,11 @@ class ServerProcess(Child):
         """The port for metrics. Raise `StartFailed` if the server does not log it."""
         self.wait_until(lambda: self._metrics_port > 0, START_S)
         return self._metrics_port
+
+    @property
+    def http_port(self) -> int:
+        """The port for HTTP of a game, once it is serving."""
+        return self._http_port
 
     @property
     def running_pid(self) -> int:
@@ -88,6 +93,7 @@ class ServerProcess(Child):
             self._metrics_port = int(entry.get("metrics_port", 0))
         if entry.get("message") == "serving":
             self._port = int(entry["port"])
+            self._http_port = int(entry.get("http_port", 0))
             self._serving.set()
 
 
@@ -117,12 +123,12 @@ def dispatcher(url: str, **provider: str) -> ServerProcess:
     return ServerProcess(REWARD_DISPATCHER, env=environment(REWARD_DISPATCHER, url, **provider))
 
 
-def game(grant_log: Path, delay_s: float, http_port: int) -> ServerProcess:
-    """Return the development stack's game; the port it reports is its gRPC port."""
+def game(grant_log: Path, delay_s: float) -> ServerProcess:
+    """Return the development stack's game."""
     env = {
         **_bare_env(),
         "GAME_GRPC_PORT": "0",
-        "GAME_HTTP_PORT": str(http_port),
+        "GAME_HTTP_PORT": "0",
         "GAME_GRANT_LOG": str(grant_log),
         "GAME_FAULTS": json.dumps({"delay_s": delay_s}),
     }

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bench.database import connected, statement
 from bench.figures import Table, Unit, at_least, quotient
-from bench.services import dispatcher, game
+from bench.services import ServerProcess, dispatcher, game
 from bench.workbench import Workbench
 from devstack.game.settings import PUBLIC_SECRET
-from devstack.ports import LOOPBACK, free_port
+from devstack.ports import LOOPBACK
 from load_generator.usage import cpu_seconds
 from shared.postgres.connection import Connection
 from shared.runtime.clock import system_clock
@@ -36,15 +36,15 @@ def measure_delivery(bench: Workbench) -> Table:
     )
     for provider in (GRPC, WEBHOOK):
         bench.say(f"delivery: by {provider}")
-        grant_log, http_port = bench.directory / f"{provider}.grants", free_port()
+        grant_log = bench.directory / f"{provider}.grants"
         url = bench.empty_setup().url
         with (
             connected(url) as connection,
-            bench.running(game(grant_log, THINKS_S, http_port), bench.cores.others) as served,
+            bench.running(game(grant_log, THINKS_S), bench.cores.others) as served,
         ):
             statement("queue_up").rows(connection, provider, grants, system_clock())
             connection.execute("VACUUM (ANALYZE) reward_outbox")
-            with bench.running(dispatcher(url, **_where(provider, served.port, http_port))) as running:
+            with bench.running(dispatcher(url, **_where(provider, served))) as running:
                 _wait_until_delivered(connection)
                 cpu_us = 1e6 * cpu_seconds(running.running_pid) / grants
             ((delivered, seconds),) = statement("delivered").rows(connection)
@@ -54,11 +54,12 @@ def measure_delivery(bench: Workbench) -> Table:
     return table
 
 
-def _where(provider: str, port: int, http_port: int) -> dict[str, str]:
+def _where(provider: str, served: ServerProcess) -> dict[str, str]:
     """Return the settings with the game's address."""
     if provider == GRPC:
-        return {"REWARD_GRPC_TARGET": f"{LOOPBACK}:{port}"}
-    return {"REWARD_WEBHOOK_URL": f"http://{LOOPBACK}:{http_port}/grants", "REWARD_WEBHOOK_SECRET": PUBLIC_SECRET}
+        return {"REWARD_GRPC_TARGET": f"{LOOPBACK}:{served.port}"}
+    url = f"http://{LOOPBACK}:{served.http_port}/grants"
+    return {"REWARD_WEBHOOK_URL": url, "REWARD_WEBHOOK_SECRET": PUBLIC_SECRET}
 
 
 def _wait_until_delivered(connection: Connection) -> None:
