@@ -125,25 +125,24 @@ def _change(
     behind a waiting migration, so it waits for a short time, and again after a rest: each is done as a whole, or, after
     a bounded number of attempts, not at all.
     """
-    names: list[str] | None = None
-    for attempts_left in reversed(range(LOCK_ATTEMPTS_MAX)):
-        try:
-            with _migrating(address) as (connection, backend):
-                chosen = choose(backend)
-                if names is None:
-                    names = [migration.id for migration in chosen]
-                    if (problem := problem_of(connection, names)) is not None:
-                        raise MigrationRefused(problem)
-                # Those that an earlier attempt has done are no longer among them.
-                left = chosen.filter(lambda migration, names=names: migration.id in names)
-                with _noted(connection, kind, acting if left else None, [migration.id for migration in left]):
-                    change(address, backend, left)
-                return names
-        except TableHeld:
-            if not attempts_left:
-                raise
-            time.sleep(LOCK_REST_S)
-    raise AssertionError
+    with _migrating(address) as connection:
+        with _backend(address) as backend:
+            names = [migration.id for migration in choose(backend)]
+        if (problem := problem_of(connection, names)) is not None:
+            raise MigrationRefused(problem)
+        # Of all attempts together the audit has one intention and one outcome.
+        with _noted(connection, kind, acting if names else None, names):
+            for attempts_left in reversed(range(LOCK_ATTEMPTS_MAX)):
+                try:
+                    with _refusals(), _backend(address) as backend:
+                        # Those that an earlier attempt has done are no longer among them.
+                        change(address, backend, choose(backend).filter(lambda migration: migration.id in names))
+                    break
+                except TableHeld:
+                    if not attempts_left:
+                        raise
+                    time.sleep(LOCK_REST_S)
+    return names
 
 
 class MigrationRefused(Exception):
@@ -160,23 +159,29 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no t
     def connect(self, dburi: DatabaseURI) -> psycopg.Connection:
         connection = psycopg.connect(dburi.database, **_arguments(dburi.database))
         # While a migration waits for a table, the calls of services wait behind it. The time is shorter than the second
-        # after which the server looks for deadlocks, so of two that wait for each other the migration gives way.
+        # after which the server looks for deadlocks, so of two that wait for each other the migration gives way. Each
+        # migration has a connection of its own: what one sets does not hold for the next.
         connection.execute("SET lock_timeout = '500ms'")
         return connection
 
 
 @contextmanager
-def _migrating(address: str) -> Iterator[tuple[Connection, DatabaseBackend]]:
+def _migrating(address: str) -> Iterator[Connection]:
     with _refusals(), Connection.connect(address, **_arguments(address)) as connection:
         _check_rights(connection)
         # An advisory lock ends with its connection. yoyo's own lock is a row that a killed run would leave behind.
         # Building an index concurrently waits for every statement that is being executed, so the wait is not one.
         while not _TRY_LOCK.value(connection, ADVISORY_LOCK):
             time.sleep(LOCK_POLL_S)
-        uri = DatabaseURI("postgresql+psycopg", None, None, None, None, address, {})
-        with _Backend(uri, default_migration_table) as backend:
-            backend.init_database()
-            yield connection, backend
+        yield connection
+
+
+@contextmanager
+def _backend(address: str) -> Iterator[DatabaseBackend]:
+    uri = DatabaseURI("postgresql+psycopg", None, None, None, None, address, {})
+    with _Backend(uri, default_migration_table) as backend:
+        backend.init_database()
+        yield backend
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import pytest
 from shared.domain.errors import ChallengeError
 from shared.domain.events import Event
 from shared.domain.instant import DAY
+from shared.domain.operator_acts import Acting
 from shared.operations.goals.view_player import view_player
 from shared.operations.rewards.claim_all import claim_all
 from shared.postgres import schema
@@ -79,6 +80,29 @@ def test_a_migration_that_never_gets_its_tables_says_so(two_tables: str, monkeyp
             schema.roll_back(two_tables, 1)
         assert unstalled_s() - started < 10
     assert rows(two_tables, "SELECT count(*) FROM late") == [(0,)]
+
+
+def test_the_audit_has_one_outcome_of_all_attempts(two_tables: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "LOCK_ATTEMPTS_MAX", 3)
+    monkeypatch.setattr(schema, "LOCK_REST_S", 0.1)
+    acting = Acting(NOW, "ada", "back to the release before")
+    with psycopg.connect(two_tables) as held:
+        held.execute("LOCK TABLE late IN ROW EXCLUSIVE MODE")
+        with pytest.raises(schema.MigrationRefused):
+            schema.roll_back(two_tables, 1, acting)
+    schema.roll_back(two_tables, 1, acting)
+    phases = [phase for (phase,) in rows(two_tables, "SELECT phase FROM operator_audit ORDER BY audit_id")]
+    assert phases == ["BEGUN", "FAILED", "BEGUN", "DONE"]
+
+
+def test_no_migration_leaves_the_next_one_how_long_to_wait(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "9000-patient.sql").write_text("-- transactional: false\nSET lock_timeout = '1min';", "utf-8")
+    (tmp_path / "9001-next.sql").write_text("CREATE TABLE waits AS SELECT current_setting('lock_timeout')", "utf-8")
+    monkeypatch.setattr(schema, "MIGRATIONS", tmp_path)
+    assert schema.migrate(database_url) == ["9000-patient", "9001-next"]
+    assert rows(database_url, "TABLE waits") == [("500ms",)]
 
 
 def call_on(database: Database, number: int, stopping: threading.Event, applied: list[str]) -> None:
