@@ -28,6 +28,7 @@ from shared.domain.achieved import Achieved
 from shared.domain.catalogue import Catalogue
 from shared.domain.instant import DAY
 from shared.operations.goals.achievement_telemetry import AchievementTelemetry
+from shared.operations.leaderboards.known_boards import KnownBoards
 from shared.operations.leaderboards.read_leaderboards import Leaderboards
 from shared.providers.opening import named_routes, routes_of
 from shared.rpc.encoded_catalogue import EncodedCatalogue
@@ -74,12 +75,13 @@ def compose(settings: ChallengeSettings, process: Process) -> None:
     cache = open_cache(settings.redis, process, health)
     database = open_database(settings.database, NAME, process, health, clocks)
     stale_reads = open_standby(settings.standby, settings.database.pool_size, NAME, database, process, health)
-    watch_catalogue(catalogue, database, process, health)
+    known_boards = KnownBoards(database)
+    watch_catalogue(catalogue, database, process, health, known_boards)
 
     def definitions() -> Catalogue:
         return catalogue.live.current.catalogue
 
-    leaderboard_cache = open_leaderboard_cache(cache, database, definitions, process)
+    leaderboard_cache = open_leaderboard_cache(cache, database, definitions, process, known_boards)
     start_ranking_duties(leaderboard_cache, database, definitions, process)
     start_ranking_refresh(catalogue.live, database, clocks, process)
     start_challenge_counting(catalogue.live, database, clocks, process)

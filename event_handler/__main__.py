@@ -34,6 +34,7 @@ from shared.domain.instant import DAY, HOUR, SECOND
 from shared.operations.events.event_horizon import RENEW_INTERVAL_S, RENEW_TIMEOUT_S, EventHorizon
 from shared.operations.events.ledger_partitions import KEEP_INTERVAL_S, PASS_DEADLINE_S, LedgerPartitions
 from shared.operations.goals.achievement_telemetry import AchievementTelemetry
+from shared.operations.leaderboards.known_boards import KnownBoards
 from shared.providers.opening import named_routes
 from shared.rpc.limits import limits_of
 from shared.rpc.server import Server, ServiceBinding, serve
@@ -100,7 +101,8 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     telemetry.watch_partitions(partitions)
     process.duties.start("keep ledger partitions", KEEP_INTERVAL_S, partitions.one_pass, pass_s=PASS_DEADLINE_S)
 
-    watch_catalogue(catalogue, database, process, health)
+    known_boards = KnownBoards(database)
+    watch_catalogue(catalogue, database, process, health, known_boards)
     start_period_maintenance(catalogue.live, database, horizon, clocks, process)
     if development is None:
         start_tally_pruning(catalogue.live, database, horizon, clocks, process)
@@ -117,7 +119,7 @@ def compose(settings: EventHandlerSettings, process: Process) -> None:
     else:
         rank_carried_periods(development, catalogue.live, database, lambda: horizon.window.horizon)
 
-    boards = open_leaderboard_cache(cache, database, lambda: catalogue.live.current, process).rankings
+    boards = open_leaderboard_cache(cache, database, lambda: catalogue.live.current, process, known_boards).rankings
     score_writer = ScoreWriter(database, boards) if boards is not None else None
     if score_writer is not None:
         score_writer.start()

@@ -14,6 +14,7 @@ from shared.domain.catalogue import Catalogue
 from shared.domain.instant import SECOND
 from shared.operations.catalogue.catalogue_watch import POLL_INTERVAL_S, POLL_TIMEOUT_S, CatalogueWatch
 from shared.operations.database_probe import PROBE_DEADLINE_S, SchemaChecks, probe_database
+from shared.operations.leaderboards.known_boards import KnownBoards
 from shared.postgres.connection_lender import CLOSE_S
 from shared.postgres.database import Database
 from shared.postgres.database_telemetry import DatabaseTelemetry
@@ -55,11 +56,15 @@ def open_catalogue(settings: CatalogueSettings, prepare: Callable[[Catalogue], T
         raise StartRefused(f"the catalogue {settings.path} is invalid:\n{invalid}") from None
 
 
-def watch_catalogue(watch: CatalogueWatch[T], database: Database, process: Process, health: Health) -> None:
+def watch_catalogue(
+    watch: CatalogueWatch[T], database: Database, process: Process, health: Health, known_boards: KnownBoards
+) -> None:
     """Put the catalogue into use, and follow its changes on disk. The process is unhealthy while none is in use.
 
+    Before the first one is used, others can tell which leaderboards this process does not know, should it be killed.
     Return when one is in use, or after a time limit. Raise `StartRefused` if it is refused and other workers can serve.
     """
+    watch.before_first_use = known_boards.follow
     process.lifecycle.on_reload(watch.reload)
     process.duties.start("watch catalogue", POLL_INTERVAL_S, lambda: watch.poll(database), pass_s=POLL_TIMEOUT_S)
     # This takes milliseconds, or without a database the time limit of its probe.

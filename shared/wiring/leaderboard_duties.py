@@ -20,6 +20,7 @@ from shared.domain.errors import ChallengeError
 from shared.domain.instant import SECOND
 from shared.operations.catalogue.live_catalogue import LiveCatalogue
 from shared.operations.events.event_horizon import EventHorizon
+from shared.operations.leaderboards.known_boards import KnownBoards
 from shared.operations.leaderboards.leaderboard_periods import (
     MAINTAIN_INTERVAL_S,
     MAINTAIN_TIMEOUT_S,
@@ -63,21 +64,20 @@ class LeaderboardCache(NamedTuple):
 
 
 def open_leaderboard_cache(
-    cache: Cache | None, database: Database, catalogue: CatalogueInUse, process: Process
+    cache: Cache | None, database: Database, catalogue: CatalogueInUse, process: Process, known_boards: KnownBoards
 ) -> LeaderboardCache:
     """Start the sync duty. Without Redis it only bounds the journal.
 
     Raise `StartRefused` if the database is known to have another prefix of keys in Redis.
     """
     if cache is None:
-        opened = LeaderboardCache(RankingSync(database, catalogue, process.clock))
+        opened = LeaderboardCache(RankingSync(database, catalogue, process.clock, known_boards=known_boards))
     else:
         _check_prefix(cache, database)
         markers, started = RankingMarkers(cache), process.clock()
         rankings = RankingCache(cache, markers, CacheTelemetry(process.telemetry, cache))
-        opened = LeaderboardCache(
-            RankingSync(database, catalogue, process.clock, rankings, markers), cache, rankings, markers
-        )
+        sync = RankingSync(database, catalogue, process.clock, rankings, markers, known_boards)
+        opened = LeaderboardCache(sync, cache, rankings, markers)
         process.telemetry.gauge(
             "leaderboard_lag_seconds",
             "Age of the oldest score that may be missing in Redis.",

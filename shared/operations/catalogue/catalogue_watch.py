@@ -49,6 +49,9 @@ class CatalogueWatch(Generic[T]):
         `load` returns the catalogue at a path, and `prepare` converts it to the form that the service uses.
         """
         self.live = LiveCatalogue(prepare)
+        self.before_first_use: Callable[[Catalogue, float], object] = lambda *_: None
+        """Called with the first recorded catalogue, and a deadline, before it is used. If it raises, the next poll
+        tries again."""
         self._on_disk = CatalogueOnDisk(path, load)
         self._clock = clock
         self._monotonic = monotonic
@@ -121,6 +124,8 @@ class CatalogueWatch(Generic[T]):
             self._refuse(invalid)
             return
         warnings = [*self._on_disk.warnings, *record_warnings(database, catalogue, now, deadline)]
+        if self.live.in_use is None:
+            self.before_first_use(catalogue, deadline)
         self.live.take(catalogue, now)
         self._waiting = None
         log.info("catalogue in use", extra={"version": catalogue.version, "goals": len(catalogue.goals)})

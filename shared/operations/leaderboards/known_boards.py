@@ -38,6 +38,9 @@ class KnownBoards:
     def follow(self, catalogue: Catalogue, deadline: float) -> None:
         """Invalidate the rankings of leaderboards that a catalogue adds or removes: they may have missed changes.
 
+        The first catalogue is followed before it is used, a later one when it is: what this process changed until then
+        is not noted for leaderboards that came with it.
+
         At an interval, do the same with those that killed processes lacked.
         """
         boards, before, started = frozenset(catalogue.leaderboard_by_id), self._known, self._monotonic()
@@ -54,10 +57,11 @@ class KnownBoards:
 
         invalidated = self._database.transact(renew, deadline)
         self._known, self._renewed_at = boards, started
-        if invalidated:
+        # Others are invalidated, too, but nobody reads them: no process of a catalogue with them says so.
+        if named := sorted(boards.intersection(invalidated)):
             log.warning(
                 "rankings are checked again: a process that did not know the leaderboards was killed",
-                extra={"boards": invalidated},
+                extra={"boards": named},
             )
 
     def leave(self, deadline: float) -> None:

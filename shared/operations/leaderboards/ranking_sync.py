@@ -99,13 +99,14 @@ class RankingSync:
         clock: Clock,
         rankings: RankingCache | None = None,
         markers: RankingMarkers | None = None,
+        known_boards: KnownBoards | None = None,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
         self._rankings = rankings
         self._markers = markers
         self._clock = clock
-        self.known_boards = KnownBoards(database)
+        self.known_boards = known_boards or KnownBoards(database)
         self._passes = 0
         self._identity: DatabaseIdentity | None = None
         self._seen: frozenset[int] = frozenset()
