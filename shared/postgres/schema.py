@@ -130,7 +130,7 @@ def _change(
             names = [migration.id for migration in choose(backend)]
         if (problem := problem_of(connection, names)) is not None:
             raise MigrationRefused(problem)
-        # Of all attempts together the audit has one intention and one outcome.
+        # The audit has one intention and one outcome for all attempts.
         with _noted(connection, kind, acting if names else None, names):
             for attempts_left in reversed(range(LOCK_ATTEMPTS_MAX)):
                 try:

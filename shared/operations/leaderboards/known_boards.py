@@ -57,7 +57,7 @@ class KnownBoards:
 
         invalidated = self._database.transact(renew, deadline)
         self._known, self._renewed_at = boards, started
-        # Others are invalidated, too, but nobody reads them: no process of a catalogue with them says so.
+        # Those of other catalogues are invalidated, too. Processes that have them tell.
         if named := sorted(boards.intersection(invalidated)):
             log.warning(
                 "rankings are checked again: a process that did not know the leaderboards was killed",
