@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.runtime.address_checks import check_target
+from shared.runtime.address_checks import check_target, has_several_addresses
 from shared.runtime.secret import Secret, SecretAddress
 from shared.runtime.settings import prefixed, setting
 from shared.runtime.settings_groups import ProcessSettings, ServerSettings, TelemetrySettings
@@ -152,6 +152,8 @@ def _of_channel(handler: HandlerSettings) -> Iterator[str]:
         yield "SOURCE_CERTIFICATE and SOURCE_PRIVATE_KEY must be set together"
     if (handler.ca or handler.certificate) and not handler.tls:
         yield "SOURCE_CA or SOURCE_CERTIFICATE is set, so SOURCE_TLS must be, too"
+    if handler.tls and has_several_addresses(handler.target):
+        yield "SOURCE_HANDLER lists addresses, and a certificate is for one host: SOURCE_TLS needs a name"
 
 
 def topics_of(kafka: KafkaSettings) -> list[str]:

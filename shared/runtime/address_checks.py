@@ -114,7 +114,9 @@ _REDIS_PARAMETERS = frozenset(
 _WEBHOOK_EXAMPLE = "https://game.example/grants"
 _TARGET_EXAMPLE = "game.example:50060"
 _COLLECTOR_EXAMPLE = "http://localhost:4317"
-_TARGET = re.compile(r"(?:dns:(?:///)?)?(?:\[[0-9A-Fa-f:.%]+\]|[^\s/:?#@,\[\]]+):(\d+)|unix:\S+")
+_HOST_AND_PORT = r"(?:\[[0-9A-Fa-f:.%]+\]|[^\s/:?#@,\[\]]+):(\d+)"
+_LISTED = re.compile(_HOST_AND_PORT)
+_TARGET = re.compile(rf"(?:dns:(?:///)?)?{_HOST_AND_PORT}|unix:\S+")
 _TARGET_LISTS = ("ipv4:", "ipv6:")
 """Beginnings of targets that may list several addresses, separated by commas."""
 
@@ -162,10 +164,16 @@ def check_target(text: str) -> None:
     """Check the target of a gRPC channel."""
     if "://" in text and not text.startswith("dns:///"):
         raise _refused(f"has the scheme {text.partition('://')[0]!r}, must be a host and a port", _TARGET_EXAMPLE)
-    for part in text[5:].split(",") if text.startswith(_TARGET_LISTS) else [text]:
-        found = _TARGET.fullmatch(part)
+    listed = text.startswith(_TARGET_LISTS)
+    for part in text[5:].split(",") if listed else [text]:
+        found = (_LISTED if listed else _TARGET).fullmatch(part)
         if found is None or not 1 <= int(found[1] or 1) <= PORT_MAX:
             raise _refused(f"must be a host and a port from 1 to {PORT_MAX:,}", _TARGET_EXAMPLE)
+
+
+def has_several_addresses(target: str) -> bool:
+    """Return whether a checked target lists addresses. gRPC then compares certificates with the whole list."""
+    return target.startswith(_TARGET_LISTS) and "," in target
 
 
 def _url(text: str, schemes: tuple[str, ...], example: str) -> SplitResult:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from shared.runtime.address_checks import has_several_addresses
 from shared.runtime.file_watch import FileWatch
 from shared.runtime.reward_settings import RewardSettings
 from shared.runtime.settings import setting, variable_name
@@ -67,6 +68,10 @@ def require_complete(settings: object) -> None:
         problems += _lacking(settings, rewards, "rewards.grpc_certificate", "rewards.grpc_private_key")
         problems += _lacking(settings, rewards, "rewards.grpc_ca", "rewards.grpc_tls")
         problems += _lacking(settings, rewards, "rewards.grpc_certificate", "rewards.grpc_tls")
+        if rewards.grpc_tls and has_several_addresses(rewards.grpc_target or ""):
+            problems.append(
+                "REWARD_GRPC_TARGET lists addresses, and a certificate is for one host: REWARD_GRPC_TLS needs a name"
+            )
     if problems:
         raise SettingsInvalid(problems)
 

@@ -122,6 +122,18 @@ def test_settings_of_tls_that_are_incomplete_are_reported_together(authority: Au
     ]
 
 
+def test_a_provider_with_tls_has_a_name_that_its_certificate_is_for(database_url: str) -> None:
+    ended = run_to_the_end(
+        "challenge_service",
+        DATABASE_URL=database_url,
+        CATALOGUE=str(DEMO),
+        REWARD_GRPC_TLS="true",
+        REWARD_GRPC_TARGET="ipv4:10.0.0.1:50060,10.0.0.2:50060",
+    )
+    assert ended.returncode == REFUSED
+    assert "REWARD_GRPC_TARGET lists addresses, and a certificate is for one host" in ended.stderr
+
+
 def test_a_certificate_that_cannot_serve_keeps_a_service_from_starting(authority: Authority, database_url: str) -> None:
     files = authority.files()
     ended = run_to_the_end(

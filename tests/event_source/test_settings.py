@@ -55,6 +55,12 @@ NATS = {
                 "SOURCE_CA or SOURCE_CERTIFICATE is set, so SOURCE_TLS must be, too",
             ],
         ),
+        ({**KAFKA, "SOURCE_HANDLER": "ipv4:10.0.0.1:50052,10.0.0.2:50052"}, []),
+        ({**KAFKA, "SOURCE_HANDLER": "ipv4:10.0.0.1:50052", "SOURCE_TLS": "true"}, []),
+        (
+            {**KAFKA, "SOURCE_HANDLER": "ipv4:10.0.0.1:50052,10.0.0.2:50052", "SOURCE_TLS": "true"},
+            ["SOURCE_HANDLER lists addresses, and a certificate is for one host: SOURCE_TLS needs a name"],
+        ),
     ],
 )
 def test_everything_that_a_broker_lacks_is_reported_at_once(environ: dict[str, str], problems: list[str]) -> None:

@@ -49,6 +49,8 @@ WRONG = [
     (check_target, "::1:50060", "must be a host and a port"),
     (check_target, "a.example:1,b.example:2", "must be a host and a port"),
     (check_target, "ipv4:10.0.0.1:50060,10.0.0.2", "must be a host and a port"),
+    (check_target, "ipv4:10.0.0.1:50060,unix:/run/provider.sock", "must be a host and a port"),
+    (check_target, "ipv6:dns:game.example:50060", "must be a host and a port"),
     (check_collector, "localhost:4317", "has no scheme, must begin with http://"),
 ]
 RIGHT = [
