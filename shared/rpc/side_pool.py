@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TypeAlias, TypeVar
+from typing import NoReturn, TypeAlias, TypeVar
 
 import grpc
 
@@ -42,24 +42,31 @@ class SidePool:
         self._pool.start()
 
     def response_stream(self, method: Method[Q, R], calls: OpenCalls, timeout_s: float) -> Method[Q, R]:
-        """Return a method like `stream`, for which the one request is received before it gets a thread."""
-        return run_in(RequestReceiver(calls, self._pool, timeout_s), self._bounded(method))
+        """Return a method like `stream`, for which the one request is received before it gets a thread.
+
+        It is a health watch: without a place it ends with UNIMPLEMENTED.
+        """
+        return run_in(RequestReceiver(calls, self._pool, timeout_s), self._bounded(method, _no_watch))
 
     def stream(self, method: Method[Q, R], gate: MethodGate | None = None) -> Method[Q, R]:
         """Return a method that runs in the pool, responds many times and may wait in between.
 
         With a `gate` its callers are authenticated, authorized and held to their limits.
         """
-        return run_in(self._pool if gate is None else GuardedStreams(self._pool, gate), self._bounded(method))
+        pool = self._pool if gate is None else GuardedStreams(self._pool, gate)
+        return run_in(pool, self._bounded(method, self._overloaded))
 
     def end_unwelcome(self, judge: Callable[[ServerCall], grpc.Status | None]) -> None:
         """End the open streams for which `judge` returns a status."""
         self._pool.end_unwelcome(judge)
 
-    def _bounded(self, method: Method[Q, R]) -> Method[Q, R]:
+    def _overloaded(self, context: grpc.ServicerContext) -> NoReturn:
+        context.abort_with_status(self._refused)
+
+    def _bounded(self, method: Method[Q, R], refuse: Callable[[grpc.ServicerContext], NoReturn]) -> Method[Q, R]:
         def bounded(request: Q, context: grpc.ServicerContext) -> Iterator[R]:
             if is_refusing():
-                context.abort_with_status(self._refused)
+                refuse(context)
             stream = current_stream()
             for response in method(request, context):
                 stream.responds()
@@ -73,3 +80,8 @@ class SidePool:
     def close(self) -> None:
         """Wait until all threads have ended."""
         self._pool.close()
+
+
+def _no_watch(context: grpc.ServicerContext) -> NoReturn:
+    """Let clients take this server for healthy. With any other status they make no call until a watch succeeds."""
+    context.abort(grpc.StatusCode.UNIMPLEMENTED, "too many health watches at once")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import grpc
@@ -12,7 +14,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from shared.rpc import side_pool, stream_pool
 from shared.runtime.health import STALE_S, Health
-from tests.rpc.serving import SERVICE, running
+from tests.rpc.serving import METHOD, SERVICE, listening, running, start
 from tests.support.waiting import wait_until
 
 NAMES = ("", SERVICE.full_name)
@@ -157,12 +159,33 @@ def test_watches_are_bounded_and_checks_succeed_beside_them(
     one_more = stub.Watch(HealthCheckRequest(), timeout=60)
     with pytest.raises(grpc.RpcError):
         next(one_more)
-    assert one_more.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert one_more.code() is grpc.StatusCode.UNIMPLEMENTED
     assert check(stub, "") == SERVING
     for watch in watches:
         watch.cancel()
     # Their slots are released.
     wait_until(lambda: _is_watched(stub))
+
+
+def test_a_client_that_gets_no_place_for_its_watch_calls_all_the_same(
+    dependencies: Dependencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_pool, "WAIT_S", 0.2)
+    dependencies.probe()
+    with ExitStack() as stack, listening(health=dependencies.health) as port:
+        clients = [stack.enter_context(watching_client(port)) for _ in range(side_pool.STREAMS_MAX + 8)]
+        calls = [start(client, METHOD, timeout=60) for client in clients]
+        assert {call.code() for call in calls} == {grpc.StatusCode.OK}
+
+
+def watching_client(port: int) -> grpc.Channel:
+    """Return a channel with a connection of its own, which is used only while the server serves."""
+    config = {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "healthCheckConfig": {"serviceName": SERVICE.full_name},
+    }
+    options = [("grpc.service_config", json.dumps(config)), ("grpc.use_local_subchannel_pool", 1)]
+    return grpc.insecure_channel(f"127.0.0.1:{port}", options)
 
 
 def _is_watched(stub: Any) -> bool:
