@@ -80,7 +80,7 @@ def claim_reward(
         if expected is not None and not in_turn:
             key = CompletionKey(user_id, goal.id, expected, occurrence or 1)
             locks[key] = completions.lock_unclaimed(connection, key, several=not goal.has_plain_reward)
-        view = _read(connection, catalogue, user_id, goal, current)
+        view = _read(connection, catalogue, user_id, goal, current, None if in_turn else occurrence or 1)
         chosen = choose_period(connection, catalogue, user_id, goal, view, period_start, occurrence, now)
         _, period, status, stored = chosen
         check_claimable(status)
@@ -136,12 +136,23 @@ def _expected_start(goal: Goal, period_start: Instant | None, current: CurrentPe
 
 
 def _read(
-    connection: Connection, catalogue: Catalogue, user_id: str, goal: Goal, current: CurrentPeriods
+    connection: Connection,
+    catalogue: Catalogue,
+    user_id: str,
+    goal: Goal,
+    current: CurrentPeriods,
+    occurrence: int | None,
 ) -> PlayerView:
-    """Return a view of the player that has the status of the goal."""
-    goals = [goal, *(catalogue.goals[required] for required in goal.requires)]
+    """Return a view of the player that has the status of the goal's occurrence; of each, if that is None."""
+    required = [catalogue.goals[each] for each in goal.requires]
+    goals = [goal, *required]
     if any(each.in_pool for each in goals):
         return players.read(connection, user_id, current).view
+    if goal.schedule == LIFETIME and occurrence is not None:
+        # Nearly every claim is of a stored completion. What its tally shows does not matter then.
+        view = player_goals.read(connection, user_id, goals, current, tallies=False)
+        if view.is_stored(goal, occurrence) and all(each.id in view.completions for each in required):
+            return view
     return player_goals.read(connection, user_id, goals, current)
 
 

@@ -39,31 +39,35 @@ _READ_EVER = statement("read_completed_ever")
 _LIFETIME_RANGE = Range(LIFETIME_START, LIFETIME_START)
 
 
-def read(connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods) -> PlayerView:
+def read(
+    connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods, *, tallies: bool = True
+) -> PlayerView:
     """Return a view of the player that has the status of these goals, as of the lifetime and the current periods.
 
     The goals that they require must be among them. What is stored meanwhile may be seen in part: a completion without
-    the events that led to it, but no events without the completions that were stored with them.
+    the events that led to it, but no events without the completions that were stored with them. Without `tallies` only
+    the status of goals with stored completions is right.
     """
-    view = read_later(connection, user_id, goals, current)
+    view = read_later(connection, user_id, goals, current, tallies=tallies)
     connection.execute_deferred()
     return view()
 
 
 def read_later(
-    connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods
+    connection: Connection, user_id: str, goals: Collection[Goal], current: CurrentPeriods, *, tallies: bool = True
 ) -> Callable[[], PlayerView]:
     """Queue the statements of `read`; they are sent with the transaction's next statement or with COMMIT.
 
     Return a function to call after that: it returns the view.
     """
-    tallies: dict[tuple[str, Source], set[str]] = defaultdict(set)
+    counted: dict[tuple[str, Source], set[str]] = defaultdict(set)
     completed: dict[Range, list[str]] = defaultdict(list)
     ranges = {LIFETIME.text: _LIFETIME_RANGE, **dict(current.tally_ranges())}
     for goal in goals:
         schedule = goal.schedule.text
         if schedule in ranges:
-            tallies[schedule, goal.stat.source].add(goal.stat.code)
+            if tallies:
+                counted[schedule, goal.stat.source].add(goal.stat.code)
             completed[ranges[schedule]].append(goal.id)
     goal_ids = text_array([goal.id for goal in goals])
     by_player = current.of_zones is not None or any(goal.schedule.by_player for goal in goals)
@@ -74,7 +78,7 @@ def read_later(
         _READ_ZONES.precede(connection, user_id) if by_player else None,
         {
             (schedule, source): _read_tallies(connection, user_id, schedule, ranges[schedule], source, sorted(codes))
-            for (schedule, source), codes in tallies.items()
+            for (schedule, source), codes in counted.items()
         },
         [
             _READ_COMPLETIONS.precede(connection, user_id, text_array(some), first)

@@ -116,6 +116,21 @@ def test_a_request_id_belongs_to_one_claim_of_the_player(database: Database, dat
     ]
 
 
+def test_a_goal_whose_target_is_reached_unlocks_another_though_no_event_completed_it(
+    database: Database, player: str
+) -> None:
+    reached, out_of_reach = goal("reached", target=1), goal("out of reach", target=2)
+
+    def claim(*required: str) -> Claim:
+        behind = goal("locked", target=1, requires=required)
+        catalogue = catalogue_of(WIN, OTHER, FAR, reached, out_of_reach, behind)
+        return claim_reward(database, catalogue, player, behind, None, NOW, soon())
+
+    with pytest.raises(GoalLocked):
+        claim("win", "reached", "out of reach")
+    assert claim("win", "reached").state is ClaimState.PENDING
+
+
 @pytest.mark.parametrize("request_id", ["request", None], ids=["one request id", "no request id"])
 @pytest.mark.parametrize("stored", [True, False], ids=["completed by an event", "satisfied without an event"])
 def test_one_of_many_concurrent_claims_is_granted(
