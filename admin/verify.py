@@ -29,8 +29,8 @@ SAMPLE_MAX = 100_000
 
 
 @click.command(
-    epilog="Exit status: 0 no score in Redis differs (the database is read for those it lacks), 1 some do, even "
-    "after --repair."
+    epilog="Exit status: 0 no score in Redis differs (the database is read for those it lacks), 1 some do, or with "
+    "--repair a ranking could not be built, or Redis cannot be used."
 )
 @count_option("--sample", 1, SAMPLE_MAX, None, f"Compare N players of each ranking (default: {SAMPLE_DEFAULT}).")
 @click.option("--all", "every", is_flag=True, help="Compare all players, and find those that only Redis has.")
@@ -45,6 +45,7 @@ def verify(sample: int | None, *, every: bool, repair: bool, acting: Acting) -> 
     if sample is not None and every:
         raise click.UsageError("give either --sample or --all")
     players_max = None if every else sample or SAMPLE_DEFAULT
+    unbuilt = False
     with open_leaderboards("verify") as access:
         found = _compare(access, access.open_rankings(), players_max)
         wrong = [ranking for ranking, checked in found.items() if checked is None or checked.differences]
@@ -53,8 +54,9 @@ def verify(sample: int | None, *, every: bool, repair: bool, acting: Acting) -> 
             with noted(access.database, act) as outcome:
                 outcome.complete = access.build_all(wrong)
             found = _compare(access, wrong, players_max)
+            unbuilt = None in found.values()
         print_waiting_changes(access.database)
-    return 1 if any(checked is not None and checked.differences for checked in found.values()) else 0
+    return int(unbuilt or any(checked is not None and checked.differences for checked in found.values()))
 
 
 def _compare(

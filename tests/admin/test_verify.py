@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
+from admin.leaderboard_access import LeaderboardAccess
+from shared.domain.scores import RankingKey
 from shared.operations.leaderboards import ranking_check
 from tests.admin.site import PLAYERS, Site, admin
+from tests.support.valkey_cluster import valkey_cluster
 
 Captured = pytest.CaptureFixture[str]
 
@@ -50,6 +56,37 @@ def test_a_missing_ranking_is_no_difference_and_is_built_by_repair(site: Site, c
     assert admin("verify", "--all", "--repair") == 0
     assert findings(capsys)[-1] == f"{PLAYERS} 0"
     assert site.redis.zcard(site.today.order) == PLAYERS
+
+
+def test_a_ranking_that_repair_cannot_build_is_a_failure(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def built(_: LeaderboardAccess, rankings: Sequence[RankingKey]) -> bool:
+        return not rankings
+
+    monkeypatch.setattr(LeaderboardAccess, "build_all", built)
+    assert admin("verify", "--all", "--repair") == 1
+    assert findings(capsys) == ["in Redis", "in Redis"]
+    assert not site.redis.exists(site.today.order)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("site")
+def test_a_redis_that_cannot_be_used_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    with valkey_cluster(tmp_path) as cluster, monkeypatch.context() as patched:
+        # A node by itself has some of the rankings, and names other nodes for the rest.
+        patched.setenv("REDIS_URL", cluster.nodes[0].url)
+        with pytest.raises(SystemExit, match="1"):
+            admin("verify", "--all")
+        assert "REDIS_URL must begin with redis+cluster://" in capsys.readouterr().err
+        patched.setenv("REDIS_URL", cluster.url)
+        assert admin("boards", "rebuild", "--all") == admin("verify", "--all") == 0
+        assert findings(capsys)[-1] == f"{PLAYERS} 0"
+        cluster.nodes[1].kill()
+        with pytest.raises(SystemExit, match="1"):
+            admin("verify", "--all")
 
 
 def test_changes_that_redis_missed_are_differences_until_repaired(built: Site, capsys: Captured) -> None:
