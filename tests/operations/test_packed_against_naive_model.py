@@ -68,7 +68,7 @@ def play_packed(database: Database, story: Story, chance: random.Random) -> int:
     return packed
 
 
-@examples(40, slow=300)
+@examples(20, slow=300)
 def test_packed_completions_match_the_naive_model(one_connection: Database, examples: int) -> None:
     packed = 0
     every = st.one_of(
