@@ -33,18 +33,28 @@ DELETE FROM leaderboard_journal WHERE entry_id = ANY ($1::bigint[]) AND $2 = (SE
 -- $1 board_ids
 UPDATE leaderboard
 SET epoch = epoch + 1, notes_epoch = notes_epoch + 1
-WHERE board_id = ANY ($1::text[]);
+FROM (
+    -- Whatever changes several of them locks them in this order.
+    SELECT board_id FROM leaderboard WHERE board_id = ANY ($1::text[]) ORDER BY board_id FOR NO KEY UPDATE
+) AS locked
+WHERE leaderboard.board_id = locked.board_id;
 
 -- name: raise_epochs_but_of
 -- Invalidate what Redis holds of all other leaderboards, and let their rankings in the database be swept.
 -- $1 board_ids_kept
 UPDATE leaderboard
 SET epoch = epoch + 1, notes_epoch = notes_epoch + 1
-WHERE board_id <> ALL ($1::text[]);
+FROM (
+    SELECT board_id FROM leaderboard WHERE board_id <> ALL ($1::text[]) ORDER BY board_id FOR NO KEY UPDATE
+) AS locked
+WHERE leaderboard.board_id = locked.board_id;
 
 -- name: raise_every_epoch
 -- Invalidate what Redis holds of all leaderboards.
-UPDATE leaderboard SET epoch = epoch + 1;
+UPDATE leaderboard
+SET epoch = epoch + 1
+FROM (SELECT board_id FROM leaderboard ORDER BY board_id FOR NO KEY UPDATE) AS locked
+WHERE leaderboard.board_id = locked.board_id;
 
 -- name: empty_journal
 -- Delete all entries.

@@ -112,4 +112,11 @@ ON CONFLICT (user_id, schedule, period_start, stat_code, value_hash) DO NOTHING;
 -- $1 source, $2 stat_code, $3 schedule
 UPDATE leaderboard
 SET epoch = epoch + 1
-WHERE source = $1 AND stat_code = $2 AND schedule = $3;
+FROM (
+    SELECT board_id
+    FROM leaderboard
+    WHERE source = $1 AND stat_code = $2 AND schedule = $3
+    ORDER BY board_id
+    FOR NO KEY UPDATE
+) AS locked
+WHERE leaderboard.board_id = locked.board_id;

@@ -105,4 +105,7 @@ SELECT erase_player($1, $2, instant($3), $4, $5)::text, pg_current_xact_id()::te
 
 -- name: distrust_boards
 -- Let no ranking in Redis be used any more until it is built again.
-UPDATE leaderboard SET epoch = epoch + 1;
+UPDATE leaderboard
+SET epoch = epoch + 1
+FROM (SELECT board_id FROM leaderboard ORDER BY board_id FOR NO KEY UPDATE) AS locked
+WHERE leaderboard.board_id = locked.board_id;
