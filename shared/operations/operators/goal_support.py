@@ -168,10 +168,10 @@ class GoalSupport(NamedTuple):
     def _read(self, connection: Connection) -> tuple[PlayerView, Instant]:
         """Lock the tallies that completions of the goal change, and return the player and the start of the period.
 
-        Packed completions of the player are unpacked.
+        None of the player's completions are packed or unpacked by others until the transaction ends.
         """
         require_known_player(connection, self.user_id)
-        settled_completions.unpack(connection, [self.user_id])
+        settled_completions.hold(connection, [self.user_id])
         for stat in self.catalogue.cascades.locked_with([self.goal]):
             tallies.lock(connection, self.user_id, stat)
         view = players.read(connection, self.user_id, current_periods(self.catalogue, self.acting.time)).view
@@ -186,6 +186,13 @@ class GoalSupport(NamedTuple):
         return found.get(start, {}).get(self.goal.id, {})
 
     def _take(self, connection: Connection, start: Instant, occurrence: int | None) -> list[TakenBack]:
+        keys = [
+            CompletionKey(self.user_id, self.goal.id, start, each)
+            for each in self._stored(connection, start)
+            if occurrence in (None, each)
+        ]
+        if keys:
+            settled_completions.unpack_named(connection, keys)
         taken = goal_support.take_completions(connection, self.user_id, self.goal.id, start, occurrence)
         goal_support.subtract(connection, self.user_id, self._fed(connection, start, taken))
         return taken
