@@ -55,6 +55,7 @@ def reset(database: Database, database_url: str) -> Database:
     return database
 
 
+@pytest.mark.one_server
 def test_an_event_stores_no_completion_that_is_packed_meanwhile(reset: Database, database_url: str) -> None:
     with connected(database_url) as owner:
         owner.run_script(HELD_UP.encode())
@@ -74,6 +75,7 @@ def test_an_event_stores_no_completion_that_is_packed_meanwhile(reset: Database,
     assert rows(database_url, COMPLETED) == [("kept", 1), ("reset", 0)]
 
 
+@pytest.mark.one_server
 def test_an_event_waits_for_the_packing_of_a_completion_without_a_tally(reset: Database, database_url: str) -> None:
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with ThreadPoolExecutor(1) as caller:
