@@ -38,8 +38,10 @@ class EmbeddedKafka(EmbeddedServer):
     name = "kafka"
     start_s = 90
 
-    def __init__(self, directory: Path, *, port: int = 0) -> None:
+    def __init__(self, directory: Path, *, port: int = 0, makes_topics: bool = False) -> None:
+        """With `makes_topics`, as by default of Kafka, a topic is made when a client names it first."""
         super().__init__(directory, port)
+        self._makes_topics = makes_topics
         self._controller_port = free_port()
         problem = missing()
         java = shutil.which("java")
@@ -65,7 +67,7 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=500
-auto.create.topics.enable=false
+auto.create.topics.enable={str(self._makes_topics).lower()}
 log.cleaner.dedupe.buffer.size=10485760
 """,
             encoding="utf-8",

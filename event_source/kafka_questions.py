@@ -30,7 +30,8 @@ class KafkaQuestions:
 
     def __init__(self, properties: Mapping[str, str | int | bool], group: str) -> None:
         """`properties` name the cluster and how to connect to it."""
-        self._client = AdminClient(dict(properties), logger=log)
+        # Brokers that make topics would otherwise make one of each name that is asked for, however it is misspelt.
+        self._client = AdminClient({**properties, "allow.auto.create.topics": False}, logger=log)
         self._group = group
 
     def problem(self, topics: Sequence[str]) -> str | None:

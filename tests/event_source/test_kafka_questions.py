@@ -6,9 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
+from devstack.kafka import EmbeddedKafka
 from event_source.kafka_broker import KafkaAddress, KafkaBroker
 from event_source.kafka_questions import KafkaQuestions
 from event_source.message import Message
@@ -88,3 +91,13 @@ def test_a_topic_or_a_cluster_that_is_not_there_is_a_problem(kafka: KafkaUnderTe
     away = KafkaQuestions({"bootstrap.servers": "127.0.0.1:1"}, kafka.topic)
     assert away.problem([kafka.topic]) is not None
     assert away.messages_behind({(kafka.topic, 0): 0}) is None
+
+
+@pytest.mark.usefixtures("kafka")
+def test_a_question_makes_no_topic(tmp_path: Path) -> None:
+    with EmbeddedKafka(tmp_path / "kafka", makes_topics=True) as server:
+        questions = KafkaQuestions({"bootstrap.servers": server.url}, "group")
+        for _ in range(QUESTIONS):
+            assert questions.problem(["misspelt"]) is not None
+            assert questions.messages_behind({("misspelt", 0): 0}) is None
+        assert "misspelt" not in AdminClient({"bootstrap.servers": server.url}).list_topics().topics
