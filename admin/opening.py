@@ -45,9 +45,9 @@ REDIS_PATIENCE_S = 3.0
 _PROBE_AGAIN_S = 0.1
 
 
-def deadline() -> float:
+def deadline(limit_s: float = DEADLINE_S) -> float:
     """Return the deadline of work that begins now."""
-    return time.monotonic() + DEADLINE_S
+    return time.monotonic() + limit_s
 
 
 _SECRETS = frozenset({"DATABASE_URL", "REDIS_URL"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from uuid import UUID
 
@@ -197,3 +198,13 @@ def test_the_command_performs_every_action(
     status, report = rewards("report")
     assert status == 0
     assert "claimed, not granted: 0 on their way, 0 dead, 0 refused" in report
+
+
+@pytest.mark.usefixtures("database")
+def test_the_report_has_more_time_than_other_commands(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setattr("admin.rewards.deadline", lambda limit_s=0.0: time.monotonic() + limit_s)
+    assert main(["rewards", "report"]) == 0
+    assert "every claim has its grant" in capsys.readouterr().out
