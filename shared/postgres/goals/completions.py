@@ -97,10 +97,11 @@ def _insert_one(connection: Connection, key: CompletionKey, record: CompletionRe
     return row is not None
 
 
-def restore_claims(connection: Connection, stored: Sequence[CompletionKey]) -> None:
+def restore_claims(connection: Connection, stored: Sequence[CompletionKey], *, of_equal: bool = False) -> None:
     """Give completions that are stored again, and were claimed fewer times since, their claims back.
 
-    Where tables are not distributed a trigger does so for those that are inserted.
+    With `of_equal` also those that were claimed as many times. Where tables are not distributed a trigger does so for
+    those that are inserted.
     """
     reopened = [row for row in _TAKE_REOPENED.rows(connection, *_key_columns(stored)) if row[5] > 0]
     if reopened:
@@ -111,6 +112,7 @@ def restore_claims(connection: Connection, stored: Sequence[CompletionKey]) -> N
             nullable_int_array(claim_times),
             int_array(numbers),
             nullable_int_array(rewards),
+            int(of_equal),
         )
 
 

@@ -82,7 +82,8 @@ RETURNING
 
 -- name: return_claims
 -- Let stored completions that were claimed fewer times have the claims that stood while they were taken back.
--- $1 user_ids, $2 goal_ids, $3 period_starts, $4 occurrences, $5 claim_times, $6 claim_numbers, $7 claimed_rewards
+-- $1 user_ids, $2 goal_ids, $3 period_starts, $4 occurrences, $5 claim_times, $6 claim_numbers, $7 claimed_rewards,
+-- $8 1: also completions that were claimed as many times, 0: not
 UPDATE completion
 SET
     claim_time = instant(again.claim_time),
@@ -95,7 +96,7 @@ WHERE completion.user_id = again.user_id
     AND completion.goal_id = again.goal_id
     AND completion.period_start = instant(again.start)
     AND completion.occurrence = again.occurrence
-    AND completion.claim_number < again.claim_number;
+    AND completion.claim_number < again.claim_number + $8::integer;
 
 -- name: lock_unclaimed
 -- Lock a completion that has an unclaimed reward; return the number of its next claim, where it counts, and what is

@@ -116,8 +116,11 @@ def store(
                 _RECOUNT.rows(connection, text_array(players))
         if stored < len(of_table) and table == "completion":
             _CLAIM_KNOWN.rows(connection)
-        if table == "reopened_completion" or (table == "completion" and connection.on_citus):
+        if table == "reopened_completion":
             _return_claims(connection, players)
+        elif table == "completion" and connection.on_citus:
+            # Claims that are here stand against those of the import. On one server a trigger does this.
+            _return_claims(connection, players, of_equal=True)
         _FIND_AS_PLANNED.rows(connection)
     held_tallies.drop(connection, made)
     return total
@@ -153,9 +156,9 @@ def _tallies_without(connection: Connection, stored: Collection[tuple[Any, ...]]
     return found
 
 
-def _return_claims(connection: Connection, players: Sequence[str]) -> None:
-    """Drop reopened completions of goals that are completed, and let these have the claims unless they were claimed."""
+def _return_claims(connection: Connection, players: Sequence[str], *, of_equal: bool = False) -> None:
+    """Drop reopened completions of goals that are completed, and let these have the claims as `restore_claims` does."""
     reopened = {CompletionKey(*key) for key in _REOPENED.rows(connection, text_array(players))}
     completed = settled_completions.stored_of(connection, reopened)
     if completed:
-        completions.restore_claims(connection, sorted(completed))
+        completions.restore_claims(connection, sorted(completed), of_equal=of_equal)

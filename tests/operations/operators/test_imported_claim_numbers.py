@@ -123,6 +123,17 @@ def test_a_completion_that_was_taken_back_keeps_the_greater_number(
     assert rows(database_url, NUMBERS.format("reopened_completion")) == []
 
 
+@pytest.mark.parametrize("refunded_here", [False, True])
+def test_a_claim_that_is_here_stands_against_one_with_its_number(
+    claimed: Database, database_url: str, refunded_here: bool
+) -> None:
+    reset(claimed)
+    if refunded_here:
+        refund(claimed, 1)
+    bring(claimed, completion=[completion(1, claimed=refunded_here)])
+    assert rows(database_url, NUMBERS.format("completion")) == [(1, not refunded_here)]
+
+
 def test_a_reopened_completion_brings_a_greater_number(claimed: Database, database_url: str) -> None:
     bring(claimed, reopened_completion=[completion(3)], reward_outbox=grants([1, 2, 3]))
     assert rows(database_url, NUMBERS.format("completion")) == [(3, True)]
