@@ -48,7 +48,7 @@ def test_calls_leave_no_circles_of_references(
     method: Method, request_: bytes, code: grpc.StatusCode, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL + 1)
-    codes = set()
+    codes: set[grpc.StatusCode] = set()
 
     def circles() -> int:
         codes.update(code_of(channel, METHOD, request_) for _ in range(CALLS))
@@ -58,7 +58,7 @@ def test_calls_leave_no_circles_of_references(
         circles()
         gc.disable()
         try:
-            # What calls leave is there after every round. Other threads of a test runner leave some after a few.
+            # Calls would leave some in every round. Other threads of a test runner leave some in a few.
             assert min(circles() for _ in range(ROUNDS)) < CALLS
         finally:
             gc.enable()
