@@ -38,6 +38,7 @@ from bench.tables.erasure import measure_erasure
 from bench.tables.events import measure_events
 from bench.tables.goals import measure_goals
 from bench.tables.history import measure_history
+from bench.tables.idle import measure_idle
 from bench.tables.leaderboards import measure_leaderboards
 from bench.tables.lists import measure_list_sizes, measure_lists
 from bench.tables.merge import measure_merge
@@ -65,6 +66,7 @@ TABLES: Mapping[str, Callable[[Workbench], Table]] = {
     "write_stages": measure_write_stages,
     "merge": measure_merge,
     "start": measure_start,
+    "idle": measure_idle,
     "repeats": measure_repeats,
     "schedules": measure_schedules,
     "boundary": measure_boundary,
@@ -98,6 +100,7 @@ ONLY_FULL = frozenset(
         "write_stages",
         "merge",
         "start",
+        "idle",
         "repeats",
         "claimable",
         "schedules",
