@@ -34,7 +34,7 @@ demo: $(READY) ## Watch a scripted player's first days and a week against runnin
 	@$(BIN)/python -m demo
 
 .PHONY: test
-test: $(READY) ## Run the tests, under five minutes
+test: $(READY) ## Run the tests; five to seven minutes on two cores
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow"
 
 .PHONY: coverage
