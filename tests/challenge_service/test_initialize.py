@@ -112,6 +112,7 @@ def test_exactly_one_of_concurrent_first_calls_creates_the_player(sample_game: G
     assert written(contents(sample_game.database_url)) == {"player": 1}
 
 
+@pytest.mark.one_server
 def test_a_time_zone_is_stored_if_a_concurrent_call_creates_the_player(sample_game: Game) -> None:
     with psycopg.connect(sample_game.database_url) as other, ThreadPoolExecutor(1) as caller:
         other.execute("INSERT INTO player VALUES ('player', 'UTC', now())")
