@@ -40,7 +40,7 @@ class KafkaQuestions:
         try:
             for topic in topics:
                 if time.monotonic() >= until:
-                    return "the cluster does not answer in time"
+                    return "the cluster does not respond in time"
                 found = self._client.list_topics(topic, timeout=ASK_TIMEOUT_S).topics[topic]
                 if found.error is not None:
                     return f"{topic}: {found.error.str()}"
